@@ -1,0 +1,71 @@
+package policy
+
+// PrincipalKind says what kind of caller makes a request.
+type PrincipalKind uint8
+
+// The kinds of principals.
+const (
+	PrincipalAnonymous PrincipalKind = iota
+	PrincipalRoot
+	PrincipalUser
+	PrincipalAssumedRole
+	PrincipalFederatedUser
+	PrincipalService
+)
+
+// Principal is who makes a request. The zero Principal is the anonymous one.
+type Principal struct {
+	Kind    PrincipalKind
+	ARN     string // of a role session: arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION
+	Account string
+	RoleARN string // of the role behind an assumed-role session
+	Service string // "lambda.amazonaws.com", of a service principal
+	UserID  string
+}
+
+// Context holds a request's condition keys. Implementations must be safe to
+// read during Evaluate and must not change while it runs.
+type Context interface {
+	// Values returns the values of a key, which is given in lower case.
+	// A key that is present without values is ([], true).
+	Values(key string) ([]string, bool)
+}
+
+// MapContext is a Context in a map, whose keys must be in lower case.
+type MapContext map[string][]string
+
+// Values implements Context.
+func (m MapContext) Values(key string) ([]string, bool) {
+	v, ok := m[key]
+	return v, ok
+}
+
+// Request is one question to the policies: may this principal do this action
+// on this resource, in this context?
+type Request struct {
+	Principal       Principal
+	Action          string // "service:Operation"
+	Resource        string // ARN, or "*" where the action has no resource
+	ResourceAccount string // account that owns the resource; "" means the principal's own
+	Context         Context
+
+	// ResourcePolicyRequired marks resources whose own policy must allow even
+	// callers of the same account: role trust policies and KMS keys.
+	ResourcePolicyRequired bool
+}
+
+// Policies are all policies that apply to a request. Policies attached to
+// nothing are left empty; a nil *Policy in a Named allows nothing.
+type Policies struct {
+	Identity   []Named
+	Boundary   *Named
+	Session    []Named
+	HasSession bool // session policies were given, even if there are none
+	Resource   *Named
+
+	// Organization holds service control policies, one slice for each level
+	// from the root to the account: each level must allow. ResourceOrganization
+	// holds the resource control policies of the resource's account likewise.
+	Organization         [][]Named
+	ResourceOrganization [][]Named
+}
