@@ -1,0 +1,9 @@
+// Package seal keeps what is stored unreadable and unmovable: whoever holds
+// the storage but not the root key can neither read a value, nor change one,
+// nor put one in another's place without being noticed.
+//
+// Use [Keyring.Seal] for records, [Keyring.NewSegmentWriter] for blobs,
+// [Keyring.MAC] for components of keys that are only ever compared, and
+// [Keyring.Derive] for a key of one's own. What the storage can still do is
+// delete values and bring back an older state of all of it.
+package seal
