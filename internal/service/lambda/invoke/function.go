@@ -1,0 +1,60 @@
+package invoke
+
+import "time"
+
+// Latest is the version name of a function's unpublished code.
+const Latest = "$LATEST"
+
+// Unreserved is the value of Function.Reserved for a function that shares its
+// account's concurrency with the others.
+const Unreserved = -1
+
+// Function is the immutable snapshot of one version of a function in one
+// configuration. Cells are bound to it by ARN, Version and Revision: whenever
+// anything below changes, Revision must change. It is shared and never written
+// after it was first passed to Invoke.
+type Function struct {
+	ARN      string // of the function, without a qualifier
+	Account  string
+	Region   string
+	Name     string
+	Version  string // Latest or a number
+	Revision string // of code and configuration together
+
+	Runtime  string // a name that runtimes.Set knows
+	Handler  string
+	MemoryMB int
+	TmpMB    int           // of /tmp; 0: 512
+	Timeout  time.Duration // of one invocation, 1 s to 15 min
+
+	Env      map[string]string // the function's own variables; reserved names are refused where they are set
+	RoleARN  string
+	CodeID   string   // names the package to Options.OpenCode; a content hash
+	LayerIDs []string // merged under /opt, later ones over earlier ones
+
+	// Reserved is the reserved concurrency, 0 to refuse every call, or
+	// Unreserved. It may differ between snapshots of one Revision: the one
+	// passed with the call counts.
+	Reserved int
+
+	LogGroup  string // empty: /aws/lambda/NAME
+	LogFormat string // empty or "Text", or "JSON"
+}
+
+func (f *Function) logGroup() string {
+	if f.LogGroup != "" {
+		return f.LogGroup
+	}
+	return "/aws/lambda/" + f.Name
+}
+
+// poolKey is what cells are bound to.
+func (f *Function) poolKey() string {
+	return f.ARN + "\x00" + f.Version + "\x00" + f.Revision
+}
+
+// cpuMillis is the share of processors, in thousandths, that comes with the
+// memory: one whole processor at 1,769 MB, as on AWS.
+func (f *Function) cpuMillis() int {
+	return max(f.MemoryMB*1000/1769, 70)
+}
