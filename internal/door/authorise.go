@@ -1,0 +1,123 @@
+package door
+
+import (
+	"errors"
+	"fmt"
+
+	"cloister/internal/audit"
+	"cloister/internal/awsapi"
+	"cloister/internal/store"
+	"cloister/policy"
+)
+
+// errDenied marks the refusals that policies decided, for the audit outcome.
+var errDenied = errors.New("denied by policy")
+
+// authorise decides call c on snapshot r and records what was decided in c.
+func (d *Door) authorise(c *Call, e *entry, r store.Reader) error {
+	switch e.class {
+	case ClassPublic:
+		return nil
+	case ClassSignedOnly:
+		return d.requireLiving(c)
+	}
+	needs, err := e.resolve(c, r, c.in)
+	if err != nil {
+		return err
+	}
+	c.decided = c.decided[:0]
+	if len(needs) == 0 {
+		return denial(fmt.Sprintf("%s is not authorized to perform: %s because the call maps to no permission",
+			subject(c.Principal), actionName(e.op)))
+	}
+	for i := range needs {
+		if err := d.decide(c, &needs[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// requireLiving refuses a principal that was deleted after it authenticated.
+func (d *Door) requireLiving(c *Call) error {
+	if c.Principal.Kind == policy.PrincipalAnonymous {
+		return awsapi.Errorf("MissingAuthenticationToken", "Missing Authentication Token")
+	}
+	if _, ok := d.policiesOf(c.Principal); !ok {
+		return awsapi.Errorf("InvalidClientTokenId", "The security token included in the request is invalid.")
+	}
+	return nil
+}
+
+// policiesOf finds what binds p. Services and the anonymous have no policies of
+// their own: only a resource's policy can allow them anything.
+func (d *Door) policiesOf(p *Principal) (*policy.Policies, bool) {
+	if p.Kind == policy.PrincipalService || p.Kind == policy.PrincipalAnonymous {
+		return &policy.Policies{}, true
+	}
+	return d.directory.Policies(p)
+}
+
+// decide evaluates one need and records the decision.
+func (d *Door) decide(c *Call, need *Need) error {
+	bound, ok := d.policiesOf(c.Principal)
+	if !ok {
+		return awsapi.Errorf("InvalidClientTokenId", "The security token included in the request is invalid.")
+	}
+	policies := *bound
+	policies.Resource = need.ResourcePolicy
+	req := request(c, need)
+	decision := policy.Evaluate(&policies, &req)
+	c.decided = append(c.decided, audit.Need{
+		Action: need.Action, Resource: need.Resource,
+		Allowed: decision.Allowed, Reason: decision.Reason.String(), Policy: policyName(decision),
+	})
+	if !decision.Allowed {
+		return denial(decision.Message(&req))
+	}
+	return nil
+}
+
+func policyName(d policy.Decision) string {
+	if d.Policy == nil {
+		return ""
+	}
+	return d.Policy.Name
+}
+
+// request is the question that need puts to the policy engine.
+func request(c *Call, need *Need) policy.Request {
+	account := need.Account
+	if account == "" {
+		account = c.Account
+	}
+	return policy.Request{
+		Principal:              c.Principal.Principal,
+		Action:                 need.Action,
+		Resource:               need.Resource,
+		ResourceAccount:        account,
+		Context:                &conditions{call: c, need: need, account: account},
+		ResourcePolicyRequired: need.ResourcePolicyRequired,
+	}
+}
+
+func denial(message string) error {
+	err := awsapi.Errorf("AccessDenied", "%s", message)
+	err.Status = 403
+	err.Cause = errDenied
+	return err
+}
+
+// subject names a principal as AWS's denials do.
+func subject(p *Principal) string {
+	switch p.Kind {
+	case policy.PrincipalAnonymous:
+		return "User: anonymous"
+	case policy.PrincipalService:
+		return "Service: " + p.Service
+	default:
+		return "User: " + p.ARN
+	}
+}
+
+func actionName(op *awsapi.Operation) string { return op.Service.Name + ":" + op.Name }

@@ -1,0 +1,145 @@
+package door
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"cloister/policy"
+)
+
+// conditions answers the condition keys of one need of one call: the need's
+// own keys first, then AWS's global keys
+// (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html).
+// A key that does not apply is absent, never empty.
+type conditions struct {
+	call    *Call
+	need    *Need
+	account string
+}
+
+// Values implements policy.Context.
+func (k *conditions) Values(key string) ([]string, bool) {
+	if values, ok := k.need.Context[key]; ok {
+		return values, true
+	}
+	if tag, ok := strings.CutPrefix(key, "aws:principaltag/"); ok {
+		return principalTag(k.call.Principal, tag)
+	}
+	if value, ok := k.global(key); ok {
+		return []string{value}, true
+	}
+	if key == "aws:calledvia" {
+		via := k.call.CalledVia()
+		return via, len(via) > 0
+	}
+	return nil, false
+}
+
+// principalTag finds a tag by its key, whose case does not count in a condition.
+func principalTag(p *Principal, key string) ([]string, bool) {
+	for name, value := range p.Tags {
+		if strings.EqualFold(name, key) {
+			return []string{value}, true
+		}
+	}
+	return nil, false
+}
+
+// global answers the keys that have one value.
+func (k *conditions) global(key string) (string, bool) {
+	c, p := k.call, k.call.Principal
+	switch key {
+	case "aws:currenttime":
+		return c.Time.UTC().Format(time.RFC3339), true
+	case "aws:epochtime":
+		return strconv.FormatInt(c.Time.Unix(), 10), true
+	case "aws:sourceip":
+		return present(c.SourceIP)
+	case "aws:useragent":
+		return present(c.UserAgent)
+	case "aws:securetransport":
+		return strconv.FormatBool(c.Secure), true
+	case "aws:requestedregion":
+		return present(c.Region)
+	case "aws:resourceaccount":
+		return present(k.account)
+	case "aws:viaawsservice":
+		return strconv.FormatBool(c.parent != nil && p.Kind != policy.PrincipalService), true
+	case "aws:calledviafirst":
+		return first(c.CalledVia())
+	case "aws:calledvialast":
+		return last(c.CalledVia())
+	}
+	return principalKey(p, key)
+}
+
+// principalKey answers the keys that describe who calls.
+func principalKey(p *Principal, key string) (string, bool) {
+	service := p.Kind == policy.PrincipalService
+	switch key {
+	case "aws:principalisawsservice":
+		return strconv.FormatBool(service), true
+	case "aws:principalservicename":
+		return present(p.Service)
+	case "aws:sourcearn":
+		return present(p.SourceARN)
+	case "aws:sourceaccount":
+		return present(p.SourceAccount)
+	case "aws:principaltype":
+		return p.typeName(), true
+	case "aws:principalarn":
+		return present(principalARN(p))
+	case "aws:principalaccount":
+		return present(p.Account)
+	case "aws:userid":
+		return present(p.UserID)
+	case "aws:username":
+		return present(userName(p))
+	case "aws:tokenissuetime":
+		return presentTime(p.IssuedAt)
+	case "aws:multifactorauthpresent":
+		return strconv.FormatBool(p.MFA), !p.IssuedAt.IsZero()
+	}
+	return "", false
+}
+
+// principalARN is the value of aws:PrincipalArn: for a role session the role's
+// ARN, not the session's.
+func principalARN(p *Principal) string {
+	if p.RoleARN != "" {
+		return p.RoleARN
+	}
+	return p.ARN
+}
+
+// userName is the value of aws:username, which only IAM users have.
+func userName(p *Principal) string {
+	if p.Kind == policy.PrincipalUser {
+		return p.Name
+	}
+	return ""
+}
+
+func present(s string) (string, bool) { return s, s != "" }
+
+func presentTime(t time.Time) (string, bool) {
+	if t.IsZero() {
+		return "", false
+	}
+	return t.UTC().Format(time.RFC3339), true
+}
+
+func first(s []string) (string, bool) {
+	if len(s) == 0 {
+		return "", false
+	}
+	return s[0], true
+}
+
+func last(s []string) (string, bool) {
+	if len(s) == 0 {
+		return "", false
+	}
+	return s[len(s)-1], true
+}

@@ -1,0 +1,93 @@
+package door
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"cloister/internal/awsapi"
+	"cloister/internal/store"
+)
+
+// Do calls op as principal as: authorised and audited like a call from the
+// wire. Called from a handler, ctx is its *Call, and the new call is seen as
+// made on its behalf (aws:CalledVia); in the background, ctx is any context.
+// account and region, if empty, are the principal's account and the node's
+// region. The error is an *awsapi.Error.
+func Do[In, Out any](ctx context.Context, d *Door, as *Principal, op awsapi.Op[In, Out], in *In) (*Out, error) {
+	c := d.internalCall(ctx, as, op.Operation)
+	if err := awsapi.Validate(op.Operation, in); err != nil {
+		return nil, d.finish(c, err)
+	}
+	out, err := d.run(c, in)
+	if err != nil {
+		return nil, err
+	}
+	return out.(*Out), nil
+}
+
+func (d *Door) internalCall(ctx context.Context, as *Principal, op *awsapi.Operation) *Call {
+	c := &Call{
+		Context:   ctx,
+		Principal: as,
+		Operation: op,
+		Region:    d.region,
+		Account:   accountOf(as),
+		RequestID: uuid.NewString(),
+		Time:      d.now(),
+		Secure:    true,
+		door:      d,
+	}
+	if parent, ok := ctx.(*Call); ok {
+		c.parent, c.Region, c.SourceIP, c.UserAgent = parent, parent.Region, parent.SourceIP, parent.UserAgent
+	}
+	return c
+}
+
+// accountOf is the account whose resources a principal's calls speak of.
+func accountOf(p *Principal) string {
+	if p.Account != "" {
+		return p.Account
+	}
+	return p.SourceAccount
+}
+
+// run authorises and handles a decoded, validated call and audits how it ended.
+// The error is an *awsapi.Error that tells the caller no internal matter.
+func (d *Door) run(c *Call, in any) (out any, err error) {
+	c.in = in
+	e, ok := d.entries[c.Operation]
+	if !ok {
+		return nil, d.finish(c, awsapi.Errorf("UnknownOperationException", "The operation %s is not available", c.Operation.Name))
+	}
+	if err := d.healthy(); err != nil {
+		return nil, unavailable(err)
+	}
+	authorise := func(r store.Reader) error { return d.authorise(c, e, r) }
+	c.recheck, c.readOnly = authorise, !e.writes
+	out, err = e.guarded(c, in, authorise)
+	return out, d.finish(c, err)
+}
+
+// finish audits the end of a call and turns its error into the wire's. What
+// cannot be audited is not answered.
+func (d *Door) finish(c *Call, err error) error {
+	if err == nil && c.committed {
+		return nil
+	}
+	if auditErr := d.audit.Append(record(c, err)); auditErr != nil {
+		return unavailable(auditErr)
+	}
+	if err == nil {
+		return nil
+	}
+	return wireError(err)
+}
+
+// unavailable is the answer while the node cannot keep what it acknowledges.
+func unavailable(cause error) *awsapi.Error {
+	e := awsapi.Errorf("ServiceUnavailable", "The service is unavailable. Please try again shortly.")
+	e.Status, e.Cause = http.StatusServiceUnavailable, cause
+	return e
+}

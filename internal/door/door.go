@@ -1,0 +1,55 @@
+package door
+
+import (
+	"time"
+
+	"cloister/internal/audit"
+	"cloister/internal/awsapi"
+	"cloister/internal/awsapi/sigv4"
+	"cloister/internal/store"
+)
+
+// Config is what a door needs. All of it is required.
+type Config struct {
+	DB        *store.DB
+	Audit     *audit.Log
+	Directory Directory
+	Services  []*awsapi.Service
+	Region    string // the node's own region, for calls that name none
+}
+
+// Door authenticates, authorises, runs and audits calls. Register operations
+// before the first call; after that it is safe for concurrent use.
+type Door struct {
+	db        *store.DB
+	audit     *audit.Log
+	directory Directory
+	router    *awsapi.Router
+	region    string
+	keys      *sigv4.KeyCache
+	entries   map[*awsapi.Operation]*entry
+	now       func() time.Time
+}
+
+// New makes a door with nothing registered: every call is refused.
+func New(c Config) *Door {
+	return &Door{
+		db:        c.DB,
+		audit:     c.Audit,
+		directory: c.Directory,
+		router:    awsapi.NewRouter(c.Services...),
+		region:    c.Region,
+		keys:      sigv4.NewKeyCache(),
+		entries:   map[*awsapi.Operation]*entry{},
+		now:       time.Now,
+	}
+}
+
+// healthy reports why nothing may be answered, if so: an acknowledgement that
+// could not be kept must not be given.
+func (d *Door) healthy() error {
+	if err := d.db.Healthy(); err != nil {
+		return err
+	}
+	return d.audit.Healthy()
+}

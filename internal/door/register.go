@@ -1,0 +1,112 @@
+package door
+
+import (
+	"fmt"
+	"sort"
+
+	"cloister/internal/awsapi"
+	"cloister/internal/store"
+)
+
+// entry is a registered operation, its types erased.
+type entry struct {
+	op      *awsapi.Operation
+	class   Class
+	writes  bool
+	newIn   func() any
+	resolve func(c *Call, r store.Reader, in any) ([]Need, error)
+	run     func(c *Call, in any, authorise func(store.Reader) error) (any, error)
+}
+
+// Write registers an operation that changes state: the handler runs in a
+// transaction that also holds the authorisation's second look and the audit
+// leaf. The handler may run more than once.
+func Write[In, Out any](d *Door, op awsapi.Op[In, Out], auth Auth[In], handler func(c *Call, tx *store.Tx, in *In) (*Out, error)) {
+	e := newEntry(op, auth)
+	e.writes = true
+	e.run = func(c *Call, in any, authorise func(store.Reader) error) (any, error) {
+		if err := c.View(authorise); err != nil {
+			return nil, err
+		}
+		var out *Out
+		err := c.Commit(func(tx *store.Tx) (err error) {
+			out, err = handler(c, tx, in.(*In))
+			return err
+		})
+		return out, err
+	}
+	d.register(e)
+}
+
+// Read registers an operation that only reads. Its authorisation and its
+// handler see the same snapshot.
+func Read[In, Out any](d *Door, op awsapi.Op[In, Out], auth Auth[In], handler func(c *Call, r store.Reader, in *In) (*Out, error)) {
+	e := newEntry(op, auth)
+	e.run = func(c *Call, in any, authorise func(store.Reader) error) (any, error) {
+		var out *Out
+		err := c.View(func(r store.Reader) (err error) {
+			if err := authorise(r); err != nil {
+				return err
+			}
+			out, err = handler(c, r, in.(*In))
+			return err
+		})
+		return out, err
+	}
+	d.register(e)
+}
+
+// Act registers an operation with outside effects: an invocation, or a change
+// that prepares something (a blob, a key) before it commits. If it changes
+// state it does so through Call.Commit, once.
+func Act[In, Out any](d *Door, op awsapi.Op[In, Out], auth Auth[In], handler func(c *Call, in *In) (*Out, error)) {
+	e := newEntry(op, auth)
+	e.run = func(c *Call, in any, authorise func(store.Reader) error) (any, error) {
+		if err := c.View(authorise); err != nil {
+			return nil, err
+		}
+		return handler(c, in.(*In))
+	}
+	d.register(e)
+}
+
+func newEntry[In, Out any](op awsapi.Op[In, Out], auth Auth[In]) *entry {
+	if auth.class == 0 || (auth.class == ClassPermission) != (auth.resolve != nil) {
+		panic(fmt.Sprintf("door: %s is registered without its permission", op.Name))
+	}
+	e := &entry{op: op.Operation, class: auth.class, newIn: func() any { return new(In) }}
+	if auth.resolve != nil {
+		e.resolve = func(c *Call, r store.Reader, in any) ([]Need, error) { return auth.resolve(c, r, in.(*In)) }
+	}
+	return e
+}
+
+func (d *Door) register(e *entry) {
+	if _, twice := d.entries[e.op]; twice {
+		panic(fmt.Sprintf("door: %s is registered twice", e.op.Name))
+	}
+	d.entries[e.op] = e
+}
+
+// Registered describes one registered operation.
+type Registered struct {
+	Operation *awsapi.Operation
+	Class     Class
+	Writes    bool
+}
+
+// Operations lists what is registered, by service and name.
+func (d *Door) Operations() []Registered {
+	var all []Registered
+	for op, e := range d.entries {
+		all = append(all, Registered{op, e.class, e.writes})
+	}
+	sort.Slice(all, func(i, j int) bool {
+		a, b := all[i].Operation, all[j].Operation
+		if a.Service.Name != b.Service.Name {
+			return a.Service.Name < b.Service.Name
+		}
+		return a.Name < b.Name
+	})
+	return all
+}
