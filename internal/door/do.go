@@ -59,7 +59,7 @@ func (d *Door) run(c *Call, in any) (out any, err error) {
 	c.in = in
 	e, ok := d.entries[c.Operation]
 	if !ok {
-		return nil, d.finish(c, awsapi.Errorf("UnknownOperationException", "The operation %s is not available", c.Operation.Name))
+		return nil, d.finish(c, notAvailable(c.Operation))
 	}
 	if err := d.healthy(); err != nil {
 		return nil, unavailable(err)

@@ -39,7 +39,7 @@ func New(c Config) *Door {
 		directory: c.Directory,
 		router:    awsapi.NewRouter(c.Services...),
 		region:    c.Region,
-		keys:      sigv4.NewKeyCache(),
+		keys:      sigv4.NewKeyCache(10_000),
 		entries:   map[*awsapi.Operation]*entry{},
 		now:       time.Now,
 	}

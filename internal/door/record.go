@@ -3,6 +3,7 @@ package door
 import (
 	"encoding/json"
 	"errors"
+	"strings"
 
 	"cloister/internal/audit"
 	"cloister/internal/awsapi"
@@ -19,9 +20,9 @@ func record(c *Call, err error) *audit.Record {
 		Account:   c.Account,
 		SourceIP:  c.SourceIP,
 		UserAgent: c.UserAgent,
-		Principal: audit.Principal{Type: identityType(p), ARN: p.ARN, ID: p.UserID, Account: p.Account, AccessKeyID: p.AccessKeyID, Service: p.Service},
+		Principal: auditPrincipal(p),
 		Needs:     c.decided,
-		Via:       c.CalledVia(),
+		Via:       strings.Join(c.CalledVia(), ","),
 		Outcome:   audit.Allowed,
 	}
 	if c.Operation != nil {
@@ -34,6 +35,17 @@ func record(c *Call, err error) *audit.Record {
 		describeFailure(rec, err)
 	}
 	return rec
+}
+
+func auditPrincipal(p *Principal) audit.Principal {
+	id := p.UserID
+	if p.Service != "" {
+		id = p.Service
+	}
+	return audit.Principal{
+		Type: identityType(p), ID: id, ARN: p.ARN, Account: p.Account,
+		AccessKeyID: p.AccessKeyID, RoleARN: p.RoleARN,
+	}
 }
 
 // redact renders the call's input without what the model marks sensitive.
