@@ -1,0 +1,61 @@
+package cell
+
+import "strings"
+
+// Layer is one defence and what this machine says to it.
+type Layer struct {
+	Name     string // stable, lower case, for example "user namespace"
+	Gives    string // what it keeps from whom, in one sentence
+	Required bool   // without it nothing is started
+	Present  bool
+	Reason   string // why it is not present, and what to do; "" when it is
+}
+
+// Report lists every layer, required ones first.
+type Report struct {
+	Layers []Layer
+	Root   bool // cells get user ids of their own; otherwise all share the node's
+}
+
+// Missing lists the required layers that are not present.
+func (r Report) Missing() []Layer {
+	var missing []Layer
+	for _, l := range r.Layers {
+		if l.Required && !l.Present {
+			missing = append(missing, l)
+		}
+	}
+	return missing
+}
+
+// UnavailableError says that this machine cannot contain a program, and which
+// kernel features are missing.
+type UnavailableError struct{ Missing []Layer }
+
+func (e *UnavailableError) Error() string {
+	var b strings.Builder
+	b.WriteString("this machine cannot contain a function:")
+	for i, l := range e.Missing {
+		if i > 0 {
+			b.WriteString(";")
+		}
+		b.WriteString(" no " + l.Name + " (" + l.Reason + ")")
+	}
+	return b.String()
+}
+
+// SpecError says which field of a Spec is not acceptable and why.
+type SpecError struct{ Field, Reason string }
+
+func (e *SpecError) Error() string { return "cell spec: " + e.Field + ": " + e.Reason }
+
+// ExecError says that the cell was made but its program could not be executed:
+// Err is a syscall.Errno such as ENOENT, EACCES or ENOEXEC.
+type ExecError struct {
+	Path string
+	Err  error
+}
+
+func (e *ExecError) Error() string { return "execute " + e.Path + " in the cell: " + e.Err.Error() }
+
+func (e *ExecError) Unwrap() error { return e.Err }
