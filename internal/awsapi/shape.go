@@ -33,7 +33,6 @@ const (
 	EventPayload                   // a member that is an event's whole payload
 	EventHeader                    // a member that is one of an event's headers
 	Exception                      // an error structure
-	Document                       // a structure of free-form JSON
 	HostLabel                      // also a part of the host name
 )
 
@@ -73,7 +72,7 @@ type Shape struct {
 	Limits  *Limits  // nil where the model has none
 	Payload string   // name of the member that is the whole body, or ""
 	Error   *ErrorInfo
-	XML     XMLNamespace
+	XML     *XMLNamespace
 
 	plan atomic.Pointer[plan] // the codec's view of the Go type that holds it
 }
@@ -90,7 +89,7 @@ type Member struct {
 	Time         TimeFormat
 	LocationName string // name on the wire where it differs from Name, or ""
 	QueryName    string // ec2Query's own name, or ""
-	XML          XMLNamespace
+	XML          *XMLNamespace
 }
 
 // Is says whether the member, or its shape, carries every given trait.
@@ -110,9 +109,10 @@ type XMLNamespace struct{ Prefix, URI string }
 // Limits are a shape's constraints: length for strings, blobs, lists and maps,
 // value for numbers.
 type Limits struct {
-	Min, Max *float64
-	Pattern  string
-	Enum     []string // sorted as in the model
+	HasMin, HasMax bool
+	Min, Max       float64
+	Pattern        string
+	Enum           []string // in the model's order
 
 	compiled atomic.Pointer[pattern]
 }
