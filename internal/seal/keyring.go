@@ -1,58 +1,66 @@
 package seal
 
 import (
-	"errors"
-	"io"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"fmt"
 )
 
-// ErrTampered is what a sealed value gives that is not, byte for byte, what
-// was sealed under this keyring for this table and key.
-var ErrTampered = errors.New("sealed value does not open: it was changed, moved, or sealed under another root key")
-
-// RootOptions says where the root key is.
-type RootOptions struct {
-	Dir            string // directory of root.key or root.json, and of the keyring
-	PassphraseFile string // when set, the root key comes from this file's passphrase
-	Create         bool   // make root key and keyring when Dir has neither
+// Keyring seals and opens values and blobs, and derives keys. It holds one
+// stable key, from which MACs and derived keys come and which never changes
+// for the life of the store, and one data key for each generation. New values
+// are sealed under the newest generation; each says which one it needs.
+//
+// A Keyring is safe for concurrent use: only the MAC keys, behind macs, are
+// added after Open.
+type Keyring struct {
+	stable  []byte
+	data    map[uint32]*dataKey
+	current *dataKey
+	macs    macKeys
 }
 
-// Keyring seals and opens. It is safe for concurrent use.
-type Keyring struct{}
-
-// Open opens the keyring in opts.Dir, or makes it.
-func Open(opts RootOptions) (*Keyring, error) { panic("skeleton") }
-
-// Seal encrypts plaintext for one table and key.
-func (k *Keyring) Seal(table string, key, plaintext []byte) []byte { panic("skeleton") }
-
-// Open is the inverse of Seal.
-func (k *Keyring) Open(table string, key, sealed []byte) ([]byte, error) { panic("skeleton") }
-
-// MAC is a keyed hash for components of keys that are only compared.
-func (k *Keyring) MAC(purpose string, data []byte) [32]byte { panic("skeleton") }
-
-// Derive returns n bytes of key for the purpose.
-func (k *Keyring) Derive(purpose string, n int) []byte { panic("skeleton") }
-
-// NewSegmentWriter seals a blob.
-func (k *Keyring) NewSegmentWriter(w io.Writer, context []byte) io.WriteCloser { panic("skeleton") }
-
-// NewSegmentReader opens a sealed blob of size bytes.
-func (k *Keyring) NewSegmentReader(r io.ReaderAt, size int64, context []byte) (*SegmentReader, error) {
-	panic("skeleton")
+// dataKey is one generation.
+type dataKey struct {
+	id     uint32
+	values *xaes  // seals values
+	blobs  []byte // input of each blob's own key
 }
 
-// SegmentReader reads a sealed blob anywhere.
-type SegmentReader struct{}
+func newDataKey(id uint32, key []byte) *dataKey {
+	return &dataKey{
+		id:     id,
+		values: newXAES(subkey(key, "values", keySize)),
+		blobs:  subkey(key, "blobs", keySize),
+	}
+}
 
-// Size is the number of plaintext bytes.
-func (r *SegmentReader) Size() int64 { panic("skeleton") }
+func newKeyring(r *ring) *Keyring {
+	k := &Keyring{stable: r.Stable, data: map[uint32]*dataKey{}}
+	for _, g := range r.Generations {
+		k.current = newDataKey(g.ID, g.Key)
+		k.data[g.ID] = k.current
+	}
+	return k
+}
 
-// ReadAt implements io.ReaderAt.
-func (r *SegmentReader) ReadAt(p []byte, off int64) (int, error) { panic("skeleton") }
+// Derive returns n bytes of key for one purpose, the same for the life of the
+// store. Purposes are constants of the program, one for each use. At most
+// 8160 bytes can be had (RFC 5869).
+func (k *Keyring) Derive(purpose string, n int) []byte {
+	return subkey(k.stable, "derive/"+purpose, n)
+}
 
-// Read implements io.Reader.
-func (r *SegmentReader) Read(p []byte) (int, error) { panic("skeleton") }
+// subkey is HKDF-SHA256 (RFC 5869) without salt: every key here is uniformly
+// random already.
+func subkey(key []byte, purpose string, n int) []byte {
+	return saltedSubkey(key, nil, purpose, n)
+}
 
-// HardenProcess forbids core files and ptrace.
-func HardenProcess() error { panic("skeleton") }
+func saltedSubkey(key, salt []byte, purpose string, n int) []byte {
+	out, err := hkdf.Key(sha256.New, key, salt, "cloister/v1/"+purpose, n)
+	if err != nil {
+		panic(fmt.Sprintf("derive %d bytes of key: %v", n, err)) // n is a constant of the program
+	}
+	return out
+}
