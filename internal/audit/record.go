@@ -38,7 +38,7 @@ type Record struct {
 	Request      json.RawMessage `cbor:"15,keyasint,omitempty"` // redacted
 	Response     json.RawMessage `cbor:"16,keyasint,omitempty"` // redacted
 	ReadOnly     bool            `cbor:"17,keyasint,omitempty"`
-	Via          string          `cbor:"18,keyasint,omitempty"` // for a call between services: the services it came through, outermost first
+	Via          []string        `cbor:"18,keyasint,omitempty"` // for a call between services: those it came through, outermost first
 }
 
 // Principal is who called.
@@ -49,6 +49,7 @@ type Principal struct {
 	Account     string `cbor:"4,keyasint,omitempty"`
 	AccessKeyID string `cbor:"5,keyasint,omitempty"`
 	RoleARN     string `cbor:"6,keyasint,omitempty"` // of an assumed role session: the role
+	Service     string `cbor:"7,keyasint,omitempty"` // of a service principal: "lambda.amazonaws.com"
 }
 
 // Need is one permission that a call needed, and what was decided.
@@ -57,21 +58,11 @@ type Need struct {
 	Resource string `cbor:"2,keyasint,omitempty" json:"resource"`
 	Allowed  bool   `cbor:"3,keyasint,omitempty" json:"allowed"`
 	Reason   string `cbor:"4,keyasint,omitempty" json:"reason,omitempty"`
+	Policy   string `cbor:"5,keyasint,omitempty" json:"policy,omitempty"` // the policy that decided, if one did
 }
 
 // Entry is a record at its place in the log.
 type Entry struct {
 	Index int64
 	Record
-}
-
-// Filter selects records. A zero field selects every record.
-type Filter struct {
-	RequestID   string
-	Principal   string // an ARN, an access key id or a principal id
-	EventSource string
-	EventName   string
-	Outcome     Outcome
-	Since       time.Time // inclusive
-	Until       time.Time // exclusive
 }

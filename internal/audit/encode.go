@@ -1,0 +1,160 @@
+package audit
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+// Bounds of a record. What is longer is cut, never refused: a call does not
+// escape the log by being too long for it.
+const (
+	maxRecord  = 64 << 10 // encoded
+	maxName    = 256      // codes, names, identifiers
+	maxARN     = 2048
+	maxMessage = 4096
+	maxBody    = 24 << 10 // Request and Response, each
+	maxNeeds   = 64
+	maxVia     = 16
+)
+
+// stored is a record as it is sealed.
+type stored struct {
+	Seq    uint64 `cbor:"1,keyasint,omitempty"` // the outbox's, for a staged record
+	Record Record `cbor:"2,keyasint"`
+}
+
+var (
+	encoding = must(cbor.EncOptions{Time: cbor.TimeRFC3339Nano}.EncMode())
+	decoding = must(cbor.DecOptions{MaxArrayElements: 1024, MaxMapPairs: 64, MaxNestedLevels: 8}.DecMode())
+)
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// encode is the bounded, complete form of rec in CBOR.
+func encode(rec *Record, seq uint64) ([]byte, error) {
+	s := stored{Seq: seq, Record: bounded(rec)}
+	b, err := encoding.Marshal(&s)
+	if err == nil && len(b) > maxRecord {
+		s.Record.Request, s.Record.Response, s.Record.Needs = tooLong(rec.Request), tooLong(rec.Response), nil
+		b, err = encoding.Marshal(&s)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("audit: encode a record: %w", err)
+	}
+	return b, nil
+}
+
+// decode is the inverse of encode.
+func decode(b []byte) (*stored, error) {
+	var s stored
+	if err := decoding.Unmarshal(b, &s); err != nil {
+		return nil, fmt.Errorf("audit: decode a record: %w", err)
+	}
+	return &s, nil
+}
+
+// bounded is rec with what was left out filled in, and what is too long cut.
+func bounded(rec *Record) Record {
+	r := *rec
+	if r.Time.IsZero() {
+		r.Time = time.Now()
+	}
+	r.Time = r.Time.UTC().Round(0)
+	if r.EventID == "" {
+		r.EventID = newEventID()
+	}
+	for _, s := range []*string{&r.EventID, &r.RequestID, &r.EventSource, &r.EventName, &r.Region, &r.Account, &r.SourceIP, &r.ErrorCode} {
+		*s = cutText(*s, maxName)
+	}
+	r.Outcome = Outcome(cutText(string(r.Outcome), maxName))
+	r.UserAgent = cutText(r.UserAgent, maxARN)
+	r.ErrorMessage = cutText(r.ErrorMessage, maxMessage)
+	r.Principal = boundedPrincipal(r.Principal)
+	r.Needs = boundedNeeds(r.Needs)
+	r.Via = boundedVia(r.Via)
+	r.Request, r.Response = boundedBody(r.Request), boundedBody(r.Response)
+	return r
+}
+
+func boundedPrincipal(p Principal) Principal {
+	for _, s := range []*string{&p.Type, &p.ID, &p.Account, &p.AccessKeyID, &p.Service} {
+		*s = cutText(*s, maxName)
+	}
+	p.ARN, p.RoleARN = cutText(p.ARN, maxARN), cutText(p.RoleARN, maxARN)
+	return p
+}
+
+func boundedNeeds(needs []Need) []Need {
+	if len(needs) == 0 {
+		return nil
+	}
+	kept := make([]Need, 0, min(len(needs), maxNeeds))
+	for _, n := range needs[:min(len(needs), maxNeeds)] {
+		kept = append(kept, Need{
+			Action: cutText(n.Action, maxName), Resource: cutText(n.Resource, maxARN),
+			Allowed: n.Allowed, Reason: cutText(n.Reason, maxName), Policy: cutText(n.Policy, maxARN),
+		})
+	}
+	return kept
+}
+
+func boundedVia(via []string) []string {
+	var kept []string
+	for _, v := range via[:min(len(via), maxVia)] {
+		kept = append(kept, cutText(v, maxName))
+	}
+	return kept
+}
+
+// boundedBody is JSON of a sane length: the body, or what is to be known of it.
+func boundedBody(body json.RawMessage) json.RawMessage {
+	switch {
+	case len(body) == 0:
+		return nil
+	case len(body) > maxBody:
+		return tooLong(body)
+	case !json.Valid(body):
+		return json.RawMessage(`{"notJSON":` + strconv.Itoa(len(body)) + `}`)
+	}
+	return body
+}
+
+func tooLong(body json.RawMessage) json.RawMessage {
+	if len(body) == 0 {
+		return nil
+	}
+	return json.RawMessage(`{"truncated":` + strconv.Itoa(len(body)) + `}`)
+}
+
+// cutText is s as UTF-8 of at most n bytes.
+func cutText(s string, n int) string {
+	if utf8.ValidString(s) && len(s) <= n {
+		return s
+	}
+	s = strings.ToValidUTF8(s, "?")
+	for end := min(len(s), n); ; end-- {
+		if end == len(s) || utf8.RuneStart(s[end]) {
+			return s[:end]
+		}
+	}
+}
+
+// newEventID is a random UUID (RFC 9562, version 4).
+func newEventID() string {
+	var b [16]byte
+	rand.Read(b[:])
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}

@@ -1,0 +1,101 @@
+package audit
+
+import (
+	"fmt"
+
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// batch is what is written with one write(2): the records of whoever came while
+// the batch before it was being written.
+type batch struct {
+	records [][]byte // encoded, not yet sealed
+	first   int64    // index of the first, once written
+	written bool     // guarded by Log.writeMu, like err and first
+	err     error
+}
+
+// push writes an encoded record and returns its index. Callers that come at the
+// same time share a write: the first to get writeMu writes for all.
+func (l *Log) push(record []byte) (int64, error) {
+	b, place := l.enqueue(record)
+	l.writeMu.Lock()
+	defer l.writeMu.Unlock()
+	if !b.written {
+		l.write(l.take())
+	}
+	return b.first + int64(place), b.err
+}
+
+// enqueue adds a record to the batch that is being gathered.
+func (l *Log) enqueue(record []byte) (b *batch, place int) {
+	l.queueMu.Lock()
+	defer l.queueMu.Unlock()
+	b = l.gathering
+	b.records = append(b.records, record)
+	return b, len(b.records) - 1
+}
+
+// take ends the gathering of a batch. writeMu is held, so a batch that is not
+// written is the one that is being gathered.
+func (l *Log) take() *batch {
+	l.queueMu.Lock()
+	defer l.queueMu.Unlock()
+	b := l.gathering
+	l.gathering = new(batch)
+	return b
+}
+
+// write writes a batch. writeMu is held.
+func (l *Log) write(b *batch) {
+	b.written, b.first = true, l.tree.size
+	if b.err = l.Healthy(); b.err != nil {
+		return
+	}
+	if err := l.writeEntries(b.records); err != nil {
+		b.err = l.poison(fmt.Errorf("audit: write to the log: %w", err))
+		return
+	}
+	l.size.Store(l.tree.size)
+	l.grown.ring()
+	select {
+	case l.dirty <- struct{}{}:
+	default:
+	}
+}
+
+// writeEntries seals the records at their places and hands them to the
+// operating system.
+func (l *Log) writeEntries(records [][]byte) error {
+	if err := l.rotate(); err != nil {
+		return err
+	}
+	l.buf = l.buf[:0]
+	for _, record := range records {
+		sealed := l.keys.Seal(sealTable, indexKey(l.tree.size), record)
+		leaf := tlog.RecordHash(sealed)
+		l.buf = appendEntry(l.buf, l.tree.size, leaf, sealed)
+		l.tree.add(leaf, nil)
+	}
+	n, err := l.out.Write(l.buf)
+	l.at.offset += int64(n)
+	return err
+}
+
+// rotate begins a new segment when there is none or the present one is full.
+// The full one is synced and closed by the next flush.
+func (l *Log) rotate() error {
+	if l.out != nil && l.at.offset < l.segmentBytes {
+		return nil
+	}
+	out, err := l.disk.create(l.tree.size)
+	if err != nil {
+		return err
+	}
+	if l.out != nil {
+		l.full = append(l.full, l.out)
+	}
+	l.out, l.newName = out, true
+	l.at = position{segment: l.tree.size, offset: int64(len(segmentHeader))}
+	return nil
+}
