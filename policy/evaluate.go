@@ -1,6 +1,230 @@
 package policy
 
 // Evaluate decides a request. It allocates nothing and is safe for concurrent use.
+//
+// The order is AWS's: an explicit deny in any policy that applies; then the
+// resource control policies, the service control policies, the resource's
+// policy, the identity's policies, its boundary and its session policies must
+// each have allowed, with the exceptions that decide states.
 func Evaluate(ps *Policies, req *Request) Decision {
-	panic("policy.Evaluate: being written")
+	l, denied := gather(ps, req)
+	if denied != nil {
+		return Decision{Reason: denied.denies, Policy: denied.policy, Statement: denied.statement}
+	}
+	return decide(ps, req, &l)
+}
+
+// finding is what one layer of policies says.
+type finding struct {
+	denies    Reason // the reason of an explicit deny, ReasonNone without one
+	grant     grant  // the most direct allow
+	policy    *Named // of the statement that denied or allowed
+	statement int
+}
+
+func (f *finding) allowed() bool { return f.grant != grantNone }
+
+// layers holds the findings of all layers.
+type layers struct {
+	rcp, scp, resource, identity, boundary, session finding
+}
+
+// gather looks through every layer and stops at the first explicit deny.
+func gather(ps *Policies, req *Request) (l layers, denied *finding) {
+	l.rcp = levels(ps.ResourceOrganization, req, ExplicitDenyRCP)
+	if l.scp.grant = grantDirect; req.Principal.hasAccount() {
+		l.scp = levels(ps.Organization, req, ExplicitDenySCP)
+	}
+	l.resource = single(ps.Resource, req, ExplicitDenyResource)
+	l.identity = list(ps.Identity, req, ExplicitDenyIdentity)
+	l.boundary = single(ps.Boundary, req, ExplicitDenyBoundary)
+	l.session = list(ps.Session, req, ExplicitDenySession)
+	for _, f := range [...]*finding{&l.rcp, &l.scp, &l.resource, &l.identity, &l.boundary, &l.session} {
+		if f.denies != ReasonNone {
+			return l, f
+		}
+	}
+	return l, nil
+}
+
+// levels looks through an organisation's policies, of which every level must allow.
+func levels(all [][]Named, req *Request, denies Reason) finding {
+	result := finding{grant: grantDirect}
+	for _, level := range all {
+		f := list(level, req, denies)
+		if f.denies != ReasonNone {
+			return f
+		}
+		result.grant = min(result.grant, f.grant)
+	}
+	return result
+}
+
+func single(n *Named, req *Request, denies Reason) finding {
+	var f finding
+	if n != nil {
+		f.look(n, req, denies)
+	}
+	return f
+}
+
+func list(all []Named, req *Request, denies Reason) finding {
+	var f finding
+	for i := range all {
+		if f.look(&all[i], req, denies); f.denies != ReasonNone {
+			break
+		}
+	}
+	return f
+}
+
+// look adds what one policy says. An Allow is looked at only if it could say
+// more than is known, a Deny always.
+func (f *finding) look(n *Named, req *Request, denies Reason) {
+	if n.Policy == nil {
+		return
+	}
+	for i := range n.Policy.statements {
+		s := &n.Policy.statements[i]
+		if !s.deny && f.grant == grantDirect {
+			continue
+		}
+		g := s.evaluate(req)
+		switch {
+		case g == grantNone:
+		case s.deny:
+			*f = finding{denies: denies, policy: n, statement: i}
+			return
+		case g > f.grant:
+			f.grant, f.policy, f.statement = g, n, i
+		}
+	}
+}
+
+// decide weighs the layers when nothing denied explicitly.
+func decide(ps *Policies, req *Request, l *layers) Decision {
+	switch {
+	case !l.rcp.allowed():
+		return implicit(ImplicitDenyRCP)
+	case !l.scp.allowed():
+		return implicit(ImplicitDenySCP)
+	case !req.Principal.hasAccount():
+		return outsider(&l.resource)
+	case req.sameAccount():
+		return insideAccount(ps, req, l)
+	case !l.resource.allowed():
+		return implicit(ImplicitDenyResource)
+	}
+	// Another account's resource: both sides must allow.
+	return limited(ps, req, l, false)
+}
+
+// outsider decides for callers without an account behind them: services,
+// identity providers' users and the anonymous. Only the resource can let them in.
+func outsider(resource *finding) Decision {
+	if !resource.allowed() {
+		return implicit(ImplicitDenyResource)
+	}
+	return allow(AllowedByResource, resource)
+}
+
+// insideAccount decides for a resource of the caller's own account. Its policy
+// may allow on its own: for good when it names the caller itself or everyone,
+// within boundary and session policies when it names the caller's role. When
+// it names the account, it leaves the matter to the identity policies.
+func insideAccount(ps *Policies, req *Request, l *layers) Decision {
+	switch {
+	case l.resource.grant == grantDirect:
+		return allow(AllowedByResource, &l.resource)
+	case req.ResourcePolicyRequired && !l.resource.allowed():
+		return implicit(ImplicitDenyResource)
+	}
+	return limited(ps, req, l, l.resource.grant == grantRole)
+}
+
+// limited requires what speaks for the principal: identity policies, unless
+// the resource's policy spoke for its role, within boundary and session policies.
+func limited(ps *Policies, req *Request, l *layers, byResource bool) Decision {
+	root := req.Principal.Kind == PrincipalRoot
+	switch {
+	case !root && !byResource && !l.identity.allowed():
+		return implicit(ImplicitDenyIdentity)
+	case ps.Boundary != nil && !l.boundary.allowed():
+		return implicit(ImplicitDenyBoundary)
+	case needsSession(ps, req) && !l.session.allowed():
+		return implicit(ImplicitDenySession)
+	case byResource:
+		return allow(AllowedByResource, &l.resource)
+	case root:
+		return Decision{Allowed: true, Reason: AllowedByRoot, Statement: -1}
+	}
+	return allow(AllowedByIdentity, &l.identity)
+}
+
+// needsSession tells whether session policies limit the principal. A session
+// from GetFederationToken that was given none may do nothing by itself.
+func needsSession(ps *Policies, req *Request) bool {
+	return ps.hasSession() || req.Principal.Kind == PrincipalFederatedUser
+}
+
+func implicit(r Reason) Decision { return Decision{Reason: r, Statement: -1} }
+
+func allow(r Reason, f *finding) Decision {
+	return Decision{Allowed: true, Reason: r, Policy: f.policy, Statement: f.statement}
+}
+
+// evaluate says what the statement gives to, or for a Deny takes from, the
+// request; grantNone means that it does not apply.
+func (s *statement) evaluate(req *Request) grant {
+	if !s.hasAction(req.Action) {
+		return grantNone
+	}
+	ctx := req.context()
+	if !s.hasResource(req.Resource, ctx) {
+		return grantNone
+	}
+	g := s.hasPrincipal(&req.Principal)
+	if g == grantNone {
+		return grantNone
+	}
+	for i := range s.conditions {
+		if !s.conditions[i].holds(ctx, s.deny) {
+			return grantNone
+		}
+	}
+	return g
+}
+
+func (s *statement) hasAction(action string) bool {
+	for i := range s.actions {
+		if s.actions[i].matchAction(action) {
+			return !s.notAction
+		}
+	}
+	return s.notAction
+}
+
+// hasResource: a NotResource with a variable that has no value makes an Allow
+// void, and lets a Deny stand.
+func (s *statement) hasResource(resource string, ctx Context) bool {
+	if s.resources == nil {
+		return true
+	}
+	switch anyOf(s.resources, func(p *pattern) outcome { return p.match(resource, ctx) }) {
+	case matches:
+		return !s.notResource
+	case unresolved:
+		return s.notResource && s.deny
+	}
+	return s.notResource
+}
+
+func (s *statement) hasPrincipal(p *Principal) grant {
+	switch {
+	case s.principals == nil:
+		return grantDirect
+	case s.deny:
+		return directIf(s.principals.denies(p))
+	}
+	return s.principals.grants(p)
 }

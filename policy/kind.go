@@ -15,3 +15,25 @@ const (
 	KindOrganization         // service control policy
 	KindResourceOrganization // resource control policy: has a Principal, which must be "*"
 )
+
+var kindNames = [...]string{
+	"identity policy", "resource policy", "trust policy", "permissions boundary",
+	"session policy", "service control policy", "resource control policy",
+}
+
+// String returns the kind as people call it: "identity policy".
+func (k Kind) String() string {
+	if int(k) < len(kindNames) {
+		return kindNames[k]
+	}
+	return "policy of an unknown kind"
+}
+
+func (k Kind) hasPrincipal() bool {
+	return k == KindResource || k == KindTrust || k == KindResourceOrganization
+}
+
+func (k Kind) hasResource() bool { return k != KindTrust }
+
+// hasID: the grammar's notes allow Id in resource-based policies only.
+func (k Kind) hasID() bool { return k == KindResource || k == KindTrust }

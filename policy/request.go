@@ -9,8 +9,9 @@ const (
 	PrincipalRoot
 	PrincipalUser
 	PrincipalAssumedRole
-	PrincipalFederatedUser
+	PrincipalFederatedUser // a session from GetFederationToken
 	PrincipalService
+	PrincipalFederated // someone whom only an identity provider knows yet (AssumeRoleWithWebIdentity)
 )
 
 // Principal is who makes a request. The zero Principal is the anonymous one.
@@ -18,16 +19,43 @@ type Principal struct {
 	Kind    PrincipalKind
 	ARN     string // of a role session: arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION
 	Account string
-	RoleARN string // of the role behind an assumed-role session
+	RoleARN string // of the role behind an assumed-role session, or the user behind a federated one
 	Service string // "lambda.amazonaws.com", of a service principal
-	UserID  string
+	UserID  string // unique id, of a role session ROLEID:SESSION
+
+	Provider    string // of PrincipalFederated: the provider's ARN, or its name as policies write it
+	CanonicalID string // canonical user id of the account
+}
+
+// hasAccount tells whether the principal belongs to an account, so that the
+// account's policies can speak for it.
+func (p *Principal) hasAccount() bool {
+	switch p.Kind {
+	case PrincipalRoot, PrincipalUser, PrincipalAssumedRole, PrincipalFederatedUser:
+		return true
+	}
+	return false
+}
+
+// name is what messages call the principal.
+func (p *Principal) name() string {
+	switch {
+	case p.ARN != "":
+		return p.ARN
+	case p.Service != "":
+		return p.Service
+	case p.Provider != "":
+		return p.Provider
+	}
+	return "anonymous"
 }
 
 // Context holds a request's condition keys. Implementations must be safe to
 // read during Evaluate and must not change while it runs.
 type Context interface {
 	// Values returns the values of a key, which is given in lower case.
-	// A key that is present without values is ([], true).
+	// A key that is present without values is ([], true); Evaluate takes it
+	// for absent. A binary value is given as its bytes, not in base64.
 	Values(key string) ([]string, bool)
 }
 
@@ -54,6 +82,20 @@ type Request struct {
 	ResourcePolicyRequired bool
 }
 
+// context returns the request's context, which may be left nil.
+func (r *Request) context() Context {
+	if r.Context == nil {
+		return MapContext(nil)
+	}
+	return r.Context
+}
+
+// sameAccount tells whether principal and resource are of one account.
+func (r *Request) sameAccount() bool {
+	own := r.Principal.Account
+	return own != "" && (r.ResourceAccount == "" || r.ResourceAccount == own)
+}
+
 // Policies are all policies that apply to a request. Policies attached to
 // nothing are left empty; a nil *Policy in a Named allows nothing.
 type Policies struct {
@@ -69,3 +111,5 @@ type Policies struct {
 	Organization         [][]Named
 	ResourceOrganization [][]Named
 }
+
+func (ps *Policies) hasSession() bool { return ps.HasSession || len(ps.Session) > 0 }
