@@ -19,7 +19,7 @@ type Engine interface {
 	// Update runs fn in a serialisable transaction, again when another
 	// transaction got in between. It returns nil when the changes are durable
 	// and the follower has been called with their event. When fn fails or ctx
-	// ends before the commit, nothing has changed and the error is wrapped.
+	// ends before the commit, nothing has changed and that error is returned.
 	// Any other error may mean either, but all of it or nothing.
 	Update(ctx context.Context, fn func(EngineTx) error) error
 
