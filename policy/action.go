@@ -42,6 +42,4 @@ func (c *compiler) action(item node) error {
 	return nil
 }
 
-func actionText(s string) bool {
-	return alphanumeric(strings.NewReplacer("*", "", "?", "", "-", "", "_", "", ".", "").Replace(s))
-}
+func actionText(s string) bool { return consistsOf(s, "*?-_.") }

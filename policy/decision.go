@@ -5,7 +5,8 @@ import "strings"
 // Reason says what decided a request.
 type Reason uint8
 
-// The reasons. The denials stand in the order in which Evaluate comes to them.
+// The reasons. The denials stand in the order of the layers of evaluation,
+// which layer.look relies on.
 const (
 	ReasonNone Reason = iota
 	AllowedByIdentity

@@ -7,9 +7,12 @@ package policy
 // policy, the identity's policies, its boundary and its session policies must
 // each have allowed, with the exceptions that decide states.
 func Evaluate(ps *Policies, req *Request) Decision {
-	l, denied := gather(ps, req)
-	if denied != nil {
-		return Decision{Reason: denied.denies, Policy: denied.policy, Statement: denied.statement}
+	var l layers
+	for i := range l {
+		l[i] = layer(i).look(ps, req)
+		if l[i].denies != ReasonNone {
+			return Decision{Reason: l[i].denies, Policy: l[i].policy, Statement: l[i].statement}
+		}
 	}
 	return decide(ps, req, &l)
 }
@@ -24,27 +27,39 @@ type finding struct {
 
 func (f *finding) allowed() bool { return f.grant != grantNone }
 
-// layers holds the findings of all layers.
-type layers struct {
-	rcp, scp, resource, identity, boundary, session finding
-}
+// layers holds the findings of all layers, in the order of evaluation.
+type layers [6]finding
 
-// gather looks through every layer and stops at the first explicit deny.
-func gather(ps *Policies, req *Request) (l layers, denied *finding) {
-	l.rcp = levels(ps.ResourceOrganization, req, ExplicitDenyRCP)
-	if l.scp.grant = grantDirect; req.Principal.hasAccount() {
-		l.scp = levels(ps.Organization, req, ExplicitDenySCP)
+type layer int
+
+const (
+	layerRCP layer = iota
+	layerSCP
+	layerResource
+	layerIdentity
+	layerBoundary
+	layerSession
+)
+
+// look looks through one layer. Service control policies speak only to
+// principals of the accounts that they are attached to.
+func (l layer) look(ps *Policies, req *Request) finding {
+	denies := ExplicitDenyRCP + Reason(l)
+	switch {
+	case l == layerRCP:
+		return levels(ps.ResourceOrganization, req, denies)
+	case l == layerSCP && req.Principal.hasAccount():
+		return levels(ps.Organization, req, denies)
+	case l == layerSCP:
+		return finding{grant: grantDirect}
+	case l == layerResource:
+		return single(ps.Resource, req, denies)
+	case l == layerIdentity:
+		return list(ps.Identity, req, denies)
+	case l == layerBoundary:
+		return single(ps.Boundary, req, denies)
 	}
-	l.resource = single(ps.Resource, req, ExplicitDenyResource)
-	l.identity = list(ps.Identity, req, ExplicitDenyIdentity)
-	l.boundary = single(ps.Boundary, req, ExplicitDenyBoundary)
-	l.session = list(ps.Session, req, ExplicitDenySession)
-	for _, f := range [...]*finding{&l.rcp, &l.scp, &l.resource, &l.identity, &l.boundary, &l.session} {
-		if f.denies != ReasonNone {
-			return l, f
-		}
-	}
-	return l, nil
+	return list(ps.Session, req, denies)
 }
 
 // levels looks through an organisation's policies, of which every level must allow.
@@ -104,15 +119,15 @@ func (f *finding) look(n *Named, req *Request, denies Reason) {
 // decide weighs the layers when nothing denied explicitly.
 func decide(ps *Policies, req *Request, l *layers) Decision {
 	switch {
-	case !l.rcp.allowed():
+	case !l[layerRCP].allowed():
 		return implicit(ImplicitDenyRCP)
-	case !l.scp.allowed():
+	case !l[layerSCP].allowed():
 		return implicit(ImplicitDenySCP)
 	case !req.Principal.hasAccount():
-		return outsider(&l.resource)
+		return outsider(&l[layerResource])
 	case req.sameAccount():
 		return insideAccount(ps, req, l)
-	case !l.resource.allowed():
+	case !l[layerResource].allowed():
 		return implicit(ImplicitDenyResource)
 	}
 	// Another account's resource: both sides must allow.
@@ -134,12 +149,12 @@ func outsider(resource *finding) Decision {
 // it names the account, it leaves the matter to the identity policies.
 func insideAccount(ps *Policies, req *Request, l *layers) Decision {
 	switch {
-	case l.resource.grant == grantDirect:
-		return allow(AllowedByResource, &l.resource)
-	case req.ResourcePolicyRequired && !l.resource.allowed():
+	case l[layerResource].grant == grantDirect:
+		return allow(AllowedByResource, &l[layerResource])
+	case req.ResourcePolicyRequired && !l[layerResource].allowed():
 		return implicit(ImplicitDenyResource)
 	}
-	return limited(ps, req, l, l.resource.grant == grantRole)
+	return limited(ps, req, l, l[layerResource].grant == grantRole)
 }
 
 // limited requires what speaks for the principal: identity policies, unless
@@ -147,18 +162,18 @@ func insideAccount(ps *Policies, req *Request, l *layers) Decision {
 func limited(ps *Policies, req *Request, l *layers, byResource bool) Decision {
 	root := req.Principal.Kind == PrincipalRoot
 	switch {
-	case !root && !byResource && !l.identity.allowed():
+	case !root && !byResource && !l[layerIdentity].allowed():
 		return implicit(ImplicitDenyIdentity)
-	case ps.Boundary != nil && !l.boundary.allowed():
+	case ps.Boundary != nil && !l[layerBoundary].allowed():
 		return implicit(ImplicitDenyBoundary)
-	case needsSession(ps, req) && !l.session.allowed():
+	case needsSession(ps, req) && !l[layerSession].allowed():
 		return implicit(ImplicitDenySession)
 	case byResource:
-		return allow(AllowedByResource, &l.resource)
+		return allow(AllowedByResource, &l[layerResource])
 	case root:
 		return Decision{Allowed: true, Reason: AllowedByRoot, Statement: -1}
 	}
-	return allow(AllowedByIdentity, &l.identity)
+	return allow(AllowedByIdentity, &l[layerIdentity])
 }
 
 // needsSession tells whether session policies limit the principal. A session

@@ -107,7 +107,7 @@ func (p *principals) add(kind *member, item node) error {
 }
 
 func serviceName(s string) bool {
-	return strings.Contains(s, ".") && alphanumeric(strings.NewReplacer(".", "", "-", "").Replace(s))
+	return strings.Contains(s, ".") && consistsOf(s, ".-")
 }
 
 // awsName reads an account id, a unique id, or the ARN of an account, user, role or session.

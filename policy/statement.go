@@ -1,5 +1,7 @@
 package policy
 
+import "strings"
+
 // statement is one compiled statement.
 type statement struct {
 	deny        bool
@@ -95,9 +97,13 @@ func (c *compiler) sid(s *statement, _ node, e parts) error {
 	return nil
 }
 
-func alphanumeric(s string) bool {
+func alphanumeric(s string) bool { return consistsOf(s, "") }
+
+// consistsOf tells whether s has only ASCII letters, digits and the others.
+func consistsOf(s, others string) bool {
 	for i := range len(s) {
-		if c := s[i] | 0x20; !digit(s[i]) && (c < 'a' || c > 'z') {
+		c := s[i] | 0x20
+		if !digit(s[i]) && (c < 'a' || c > 'z') && strings.IndexByte(others, s[i]) < 0 {
 			return false
 		}
 	}
