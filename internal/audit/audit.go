@@ -108,7 +108,7 @@ func (l *Log) start(ctx context.Context) (err error) {
 	if l.id, err = loadIdentity(l.disk, l.keys); err != nil {
 		return err
 	}
-	from, err := loadResume(l.disk, l.id)
+	from, err := l.loadResume()
 	if err != nil {
 		return err
 	}

@@ -36,6 +36,12 @@ type position struct {
 	offset  int64 // bytes from its start
 }
 
+// begins says whether this is the beginning of a segment that holds, or will
+// hold, the record at index first: as a place it is the end of the one before.
+func (p position) begins(first int64) bool {
+	return p.segment == first && p.offset <= int64(len(segmentHeader))
+}
+
 // text is the checkpoint as it is signed.
 func (c *checkpoint) text() string {
 	var b strings.Builder

@@ -45,7 +45,7 @@ func openDisk(dir string, wrap func(output) output) (*disk, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("audit: directory of the log: %w", err)
 	}
-	lock, err := takeLock(dir, os.O_CREATE|os.O_RDWR)
+	lock, err := takeLock(dir, os.O_CREATE|os.O_RDWR, syscall.LOCK_EX)
 	if err != nil {
 		return nil, err
 	}
@@ -55,13 +55,14 @@ func openDisk(dir string, wrap func(output) output) (*disk, error) {
 // errInUse says that another process holds the log.
 var errInUse = errors.New("the audit log is in use by a running node: stop that node first")
 
-// takeLock takes the directory's lock, which goes away with the process.
-func takeLock(dir string, flags int) (*os.File, error) {
+// takeLock takes the directory's lock, which goes away with the process. A node
+// takes it for itself alone; who only looks whether there is a node shares it.
+func takeLock(dir string, flags, how int) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, lockFile), flags, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("audit: lock: %w", err)
 	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	err = syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB)
 	if err == nil {
 		return f, nil
 	}

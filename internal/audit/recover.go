@@ -51,8 +51,8 @@ func loadIdentity(d *disk, keys *seal.Keyring) (*identity, error) {
 
 // makeIdentity begins a new log.
 func makeIdentity(d *disk, keys *seal.Keyring) (*identity, error) {
-	if firsts, err := segments(d.dir); err != nil || len(firsts) > 0 {
-		return nil, errors.Join(err, tampered("there are records, and %s is missing", verifierFile))
+	if err := hasNoRecords(d, verifierFile); err != nil {
+		return nil, err
 	}
 	id, err := newIdentity(newNodeID(), keys)
 	if err != nil {
@@ -64,19 +64,25 @@ func makeIdentity(d *disk, keys *seal.Keyring) (*identity, error) {
 	return id, nil
 }
 
+// hasNoRecords is nil when a file may be missing, since nothing was ever written.
+func hasNoRecords(d *disk, missing string) error {
+	firsts, err := segments(d.dir)
+	if err == nil && len(firsts) > 0 {
+		err = tampered("there are records, and %s is missing", missing)
+	}
+	return err
+}
+
 // loadResume is the state that the last durable checkpoint left.
-func loadResume(d *disk, id *identity) (*resume, error) {
-	signed, err := os.ReadFile(filepath.Join(d.dir, checkpointFile))
+func (l *Log) loadResume() (*resume, error) {
+	signed, err := os.ReadFile(filepath.Join(l.disk.dir, checkpointFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		if firsts, err := segments(d.dir); err != nil || len(firsts) > 0 {
-			return nil, errors.Join(err, tampered("there are records, and their checkpoint is missing"))
-		}
-		return &resume{}, nil
+		return l.makeResume()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("audit: checkpoint: %w", err)
 	}
-	c, err := openCheckpoint(signed, id.verifier)
+	c, err := openCheckpoint(signed, l.id.verifier)
 	if err != nil {
 		return nil, tampered("its checkpoint: %w", err)
 	}
@@ -84,6 +90,15 @@ func loadResume(d *disk, id *identity) (*resume, error) {
 		return nil, tampered("its checkpoint lacks what this log writes in it")
 	}
 	return c.local, nil
+}
+
+// makeResume begins with a checkpoint of nothing, so that records without a
+// checkpoint are never what a crash left.
+func (l *Log) makeResume() (*resume, error) {
+	if err := hasNoRecords(l.disk, checkpointFile); err != nil {
+		return nil, err
+	}
+	return &resume{}, l.saveCheckpoint(l.checkpointOf(mark{}))
 }
 
 // Recovery is what Open found beyond the last durable checkpoint.

@@ -8,7 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -71,7 +73,7 @@ func (v *verification) run(ctx context.Context) (err error) {
 
 // inUse says whether a node holds the log.
 func inUse(dir string) (bool, error) {
-	f, err := takeLock(dir, os.O_RDONLY)
+	f, err := takeLock(dir, os.O_RDONLY, syscall.LOCK_SH)
 	switch {
 	case err == nil:
 		return false, f.Close()
@@ -265,7 +267,7 @@ func (v *verification) judge(e *rawEntry, segment string) {
 // compare looks at a tree that has the size of a checkpoint. Where entries were
 // found wrong the root is wrong, too, which is not worth saying again.
 func (v *verification) compare(at position) {
-	if len(v.report.Problems) > 0 && !v.onlyKeys() {
+	if v.damaged() {
 		return
 	}
 	if c := v.own; c != nil && c.size == v.tree.size {
@@ -276,9 +278,9 @@ func (v *verification) compare(at position) {
 	}
 }
 
-// onlyKeys says whether all problems so far are about keys, not records.
-func (v *verification) onlyKeys() bool {
-	return len(v.report.Problems) == v.report.count(Resigned)+v.report.count(Unsigned)+v.report.count(Foreign)
+// damaged says whether entries were found wrong by themselves.
+func (v *verification) damaged() bool {
+	return slices.ContainsFunc([]Kind{Changed, Misplaced, Forged, Damaged}, v.report.has)
 }
 
 // compareOwn also says which records differ, since the log's own checkpoint has
@@ -288,7 +290,7 @@ func (v *verification) compareOwn(c *checkpoint, at position) {
 	if c.local != nil {
 		if f, t, differs := v.tree.differs(&c.local.frontier); differs {
 			from, to = f, t
-		} else if c.root == v.tree.root() && c.local.at != at && c.size > 0 {
+		} else if c.root == v.tree.root() && c.local.at != at && !c.local.at.begins(c.size) {
 			v.report.problem(Damaged, segmentName(c.local.at.segment), c.size, "the records lie in other files, or elsewhere in them, than the log's own checkpoint says: %s", nextEvidence)
 		}
 	}
