@@ -32,7 +32,7 @@ func (d *Door) authenticate(c *Call, r *http.Request) (identity, []byte, error) 
 	if wireErr != nil {
 		return id, nil, unauthenticated(wireErr)
 	}
-	key := d.keys.Key(signature, string(credential.Secret.Reveal()))
+	key := d.keys.Key(signature, credential.Secret)
 	body, err := d.verify(c, signature, key, r)
 	if err != nil {
 		return id, nil, err
@@ -127,11 +127,9 @@ func unauthenticated(e *awsapi.Error) *awsapi.Error {
 // door itself refuses: the query protocol says AccessDenied where the JSON
 // protocols say AccessDeniedException, and so for authentication.
 func inProtocol(e *awsapi.Error, p awsapi.Protocol) *awsapi.Error {
-	if p == awsapi.Query || p == awsapi.EC2Query || p == awsapi.RestXML {
+	e = sigv4.ForProtocol(e, p)
+	if e.Code != "AccessDenied" || p == awsapi.Query || p == awsapi.EC2Query || p == awsapi.RestXML {
 		return e
-	}
-	if e.Code != "AccessDenied" {
-		return sigv4.ForJSON(e)
 	}
 	denied := *e
 	denied.Code = "AccessDeniedException"

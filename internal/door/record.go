@@ -3,7 +3,6 @@ package door
 import (
 	"encoding/json"
 	"errors"
-	"strings"
 
 	"cloister/internal/audit"
 	"cloister/internal/awsapi"
@@ -22,7 +21,7 @@ func record(c *Call, err error) *audit.Record {
 		UserAgent: c.UserAgent,
 		Principal: auditPrincipal(p),
 		Needs:     c.decided,
-		Via:       strings.Join(c.CalledVia(), ","),
+		Via:       c.CalledVia(),
 		Outcome:   audit.Allowed,
 	}
 	if c.Operation != nil {

@@ -1,0 +1,118 @@
+package lambda
+
+import (
+	"errors"
+	"fmt"
+
+	"cloister/internal/awsapi"
+	api "cloister/internal/awsapi/lambda"
+	"cloister/internal/door"
+	"cloister/internal/store"
+)
+
+func (s *Service) deleteFunction(c *door.Call, tx *store.Tx, in *api.DeleteFunctionRequest) (*awsapi.None, error) {
+	f, err := parseRef(c, in.FunctionName, in.Qualifier)
+	if err != nil {
+		return nil, err
+	}
+	if f.Qualifier != "" {
+		return none, s.deleteVersion(tx, f)
+	}
+	if _, err := functions.Get(tx, f.key()); err != nil {
+		return nil, orNotFound(err, f)
+	}
+	code, err := codeOfAll(tx, f)
+	if err != nil {
+		return nil, err
+	}
+	err = errors.Join(
+		deleteAll(tx, versions, f.key()),
+		deleteAll(tx, aliases, f.key()),
+		deleteAll(tx, permissions, f.key()),
+		deleteAll(tx, eventConfigs, f.key()),
+		functions.Delete(tx, f.key()),
+	)
+	s.discardUnused(tx, code)
+	return none, err
+}
+
+// orNotFound turns the store's ErrNotFound into the API's.
+func orNotFound(err error, f ref) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return notFound(f)
+	}
+	return err
+}
+
+func codeOfAll(r store.Reader, f ref) (ids []string, err error) {
+	for item, err := range versions.Scan(r, f.key(), nil) {
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, item.Value.codeIDs()...)
+	}
+	return ids, nil
+}
+
+// deleteAll deletes the rows below prefix.
+func deleteAll[T any](tx *store.Tx, rows *store.Collection[T], prefix store.Key) error {
+	var keys []store.Key
+	for item, err := range rows.Scan(tx, prefix, nil) {
+		if err != nil {
+			return err
+		}
+		keys = append(keys, item.Key)
+	}
+	for _, key := range keys {
+		if err := rows.Delete(tx, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deleteVersion deletes one published version that no alias points to.
+func (s *Service) deleteVersion(tx *store.Tx, f ref) error {
+	number, ok := versionNumber(f.Qualifier)
+	if !ok {
+		return fail("InvalidParameterValueException", "Deletion of aliases is not currently supported: use DeleteAlias.")
+	}
+	if number == latest {
+		return fail("InvalidParameterValueException", "$LATEST version cannot be deleted without deleting the function.")
+	}
+	v, err := versions.Get(tx, f.key(number))
+	if err != nil {
+		return orNotFound(err, f)
+	}
+	if err := refusePointedTo(tx, f, v.name()); err != nil {
+		return err
+	}
+	if err := versions.Delete(tx, f.key(number)); err != nil {
+		return err
+	}
+	s.discardUnused(tx, v.codeIDs())
+	return errors.Join(
+		deleteIfThere(tx, permissions, f.key(f.Qualifier)),
+		deleteIfThere(tx, eventConfigs, f.key(f.Qualifier)),
+	)
+}
+
+func refusePointedTo(tx *store.Tx, f ref, versionName string) error {
+	for item, err := range aliases.Scan(tx, f.key(), nil) {
+		if err != nil {
+			return err
+		}
+		if _, weighted := item.Value.Weights[versionName]; weighted || item.Value.Version == versionName {
+			return fail("ResourceConflictException", "%s", fmt.Sprintf("Cannot delete version %s because alias %s points to it. Point the alias elsewhere or delete it first.", versionName, item.Value.Name))
+		}
+	}
+	return nil
+}
+
+func deleteIfThere[T any](tx *store.Tx, rows *store.Collection[T], key store.Key) error {
+	err := rows.Delete(tx, key)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,233 @@
+package lambda
+
+import (
+	"encoding/json"
+	"errors"
+	"regexp"
+	"strings"
+
+	"cloister/internal/awsapi"
+	api "cloister/internal/awsapi/lambda"
+	"cloister/internal/door"
+	"cloister/internal/store"
+	"cloister/policy"
+)
+
+// statement is one statement of a resource policy, in the form in which
+// GetPolicy shows it.
+type statement struct {
+	Sid       string                       `json:"Sid"`
+	Effect    string                       `json:"Effect"`
+	Principal any                          `json:"Principal"`
+	Action    string                       `json:"Action"`
+	Resource  string                       `json:"Resource"`
+	Condition map[string]map[string]string `json:"Condition,omitempty"`
+}
+
+// document is the policy as JSON.
+func (p *resourcePolicy) document() []byte {
+	text, err := json.Marshal(struct {
+		Version   string      `json:"Version"`
+		ID        string      `json:"Id"`
+		Statement []statement `json:"Statement"`
+	}{"2012-10-17", "default", p.Statements})
+	if err != nil {
+		panic(err) // statements hold strings only
+	}
+	return text
+}
+
+func (p *resourcePolicy) find(sid string) int {
+	for i := range p.Statements {
+		if p.Statements[i].Sid == sid {
+			return i
+		}
+	}
+	return -1
+}
+
+// maxPolicy is AWS's limit for a function's resource policy, in bytes.
+const maxPolicy = 20480
+
+// add puts a statement in. It is parsed as the engine will read it, so that a
+// principal nobody can be is refused now.
+func (p *resourcePolicy) add(st statement) error {
+	if p.find(st.Sid) >= 0 {
+		return fail("ResourceConflictException", "The statement id (%s) provided already exists. Please provide a new statement id, or remove the existing statement.", st.Sid)
+	}
+	p.Statements = append(p.Statements, st)
+	text := p.document()
+	if len(text) > maxPolicy {
+		return fail("PolicyLengthExceededException", "The final policy size (%d) is bigger than the limit (%d).", len(text), maxPolicy)
+	}
+	if _, err := policy.Parse(policy.KindResource, text); err != nil {
+		return fail("InvalidParameterValueException", "The provided principal was invalid. Please check the principal and try again.")
+	}
+	p.RevisionID = newID()
+	return nil
+}
+
+func (p *resourcePolicy) remove(sid string) bool {
+	i := p.find(sid)
+	if i < 0 {
+		return false
+	}
+	p.Statements = append(p.Statements[:i], p.Statements[i+1:]...)
+	p.RevisionID = newID()
+	return true
+}
+
+// savePolicy stores p, or removes it when it says nothing any more.
+func savePolicy(tx *store.Tx, rows *store.Collection[resourcePolicy], key store.Key, p *resourcePolicy) error {
+	if len(p.Statements) == 0 {
+		return deleteIfThere(tx, rows, key)
+	}
+	return rows.Put(tx, key, p)
+}
+
+// loadPolicy is the policy at key, empty when there is none.
+func loadPolicy(r store.Reader, rows *store.Collection[resourcePolicy], key store.Key) (*resourcePolicy, error) {
+	p, err := rows.Get(r, key)
+	if errors.Is(err, store.ErrNotFound) {
+		return &resourcePolicy{}, nil
+	}
+	return p, err
+}
+
+var accountPattern = regexp.MustCompile(`^\d{12}$`)
+
+// principalOf is a statement's Principal for what AddPermission was given: "*",
+// a service, an account, or an ARN.
+func principalOf(given string) any {
+	switch {
+	case given == "*":
+		return "*"
+	case accountPattern.MatchString(given):
+		return map[string]string{"AWS": "arn:aws:iam::" + given + ":root"}
+	case strings.HasPrefix(given, "arn:"):
+		return map[string]string{"AWS": given}
+	default:
+		return map[string]string{"Service": given}
+	}
+}
+
+// needsOfAddPermission are the function and, as condition keys, to whom it
+// would be opened.
+func (s *Service) needsOfAddPermission(c *door.Call, r store.Reader, in *api.AddPermissionRequest) ([]door.Need, error) {
+	f, err := parseRef(c, in.FunctionName, in.Qualifier)
+	if err != nil {
+		return nil, err
+	}
+	need, err := functionNeed(r, "lambda:AddPermission", f)
+	if err != nil {
+		return nil, err
+	}
+	need.Context["lambda:principal"] = []string{val(in.Principal)}
+	if in.FunctionUrlAuthType != nil {
+		need.Context["lambda:functionurlauthtype"] = []string{*in.FunctionUrlAuthType}
+	}
+	return []door.Need{need}, nil
+}
+
+func (s *Service) addPermission(c *door.Call, tx *store.Tx, in *api.AddPermissionRequest) (*api.AddPermissionResponse, error) {
+	f, err := parseRef(c, in.FunctionName, in.Qualifier)
+	if err != nil {
+		return nil, err
+	}
+	if f.Qualifier == "$LATEST" {
+		return nil, fail("InvalidParameterValueException", "We currently do not support adding policies for $LATEST.")
+	}
+	if _, err := resolve(tx, f); err != nil {
+		return nil, err
+	}
+	p, err := loadPolicy(tx, permissions, f.key(f.Qualifier))
+	if err != nil {
+		return nil, err
+	}
+	if err := checkRevision(p.RevisionID, in.RevisionId); err != nil {
+		return nil, err
+	}
+	st := permissionStatement(f, in)
+	if err := p.add(st); err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(st)
+	if err != nil {
+		return nil, err
+	}
+	return &api.AddPermissionResponse{Statement: ptr(string(text))}, savePolicy(tx, permissions, f.key(f.Qualifier), p)
+}
+
+func permissionStatement(f ref, in *api.AddPermissionRequest) statement {
+	st := statement{
+		Sid: val(in.StatementId), Effect: "Allow", Principal: principalOf(val(in.Principal)),
+		Action: val(in.Action), Resource: f.arn(),
+	}
+	st.when("ArnLike", "AWS:SourceArn", in.SourceArn)
+	st.when("StringEquals", "AWS:SourceAccount", in.SourceAccount)
+	st.when("StringEquals", "aws:PrincipalOrgID", in.PrincipalOrgID)
+	st.when("StringEquals", "lambda:EventSourceToken", in.EventSourceToken)
+	st.when("StringEquals", "lambda:FunctionUrlAuthType", in.FunctionUrlAuthType)
+	return st
+}
+
+// when adds a condition, if a value is given for it.
+func (st *statement) when(operator, key string, value *string) {
+	if val(value) == "" {
+		return
+	}
+	if st.Condition == nil {
+		st.Condition = map[string]map[string]string{}
+	}
+	if st.Condition[operator] == nil {
+		st.Condition[operator] = map[string]string{}
+	}
+	st.Condition[operator][key] = *value
+}
+
+func (s *Service) removePermission(c *door.Call, tx *store.Tx, in *api.RemovePermissionRequest) (*awsapi.None, error) {
+	f, err := parseRef(c, in.FunctionName, in.Qualifier)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := resolve(tx, f); err != nil {
+		return nil, err
+	}
+	return none, removeStatement(tx, permissions, f.key(f.Qualifier), val(in.StatementId), in.RevisionId)
+}
+
+// removeStatement takes a statement out of the policy at key.
+func removeStatement(tx *store.Tx, rows *store.Collection[resourcePolicy], key store.Key, sid string, revision *string) error {
+	p, err := loadPolicy(tx, rows, key)
+	if err != nil {
+		return err
+	}
+	if len(p.Statements) == 0 {
+		return fail("ResourceNotFoundException", "No policy is associated with the given resource.")
+	}
+	if err := checkRevision(p.RevisionID, revision); err != nil {
+		return err
+	}
+	if !p.remove(sid) {
+		return fail("ResourceNotFoundException", "Statement %s is not found in resource policy.", clip(sid))
+	}
+	return savePolicy(tx, rows, key, p)
+}
+
+func (s *Service) getPolicy(c *door.Call, r store.Reader, in *api.GetPolicyRequest) (*api.GetPolicyResponse, error) {
+	f, err := parseRef(c, in.FunctionName, in.Qualifier)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := resolve(r, f); err != nil {
+		return nil, err
+	}
+	p, err := loadPolicy(r, permissions, f.key(f.Qualifier))
+	if err != nil {
+		return nil, err
+	}
+	if len(p.Statements) == 0 {
+		return nil, fail("ResourceNotFoundException", "The resource you requested does not exist.")
+	}
+	return &api.GetPolicyResponse{Policy: ptr(string(p.document())), RevisionId: ptr(p.RevisionID)}, nil
+}

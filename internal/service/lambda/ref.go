@@ -1,0 +1,94 @@
+package lambda
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"cloister/internal/awsapi"
+	"cloister/internal/door"
+	"cloister/internal/store"
+)
+
+// ref names a function, or one version or alias of it.
+type ref struct {
+	Account, Region, Name string
+	Qualifier             string // "", "$LATEST", a version number or an alias
+}
+
+// functionPattern takes the forms that AWS takes: NAME, ACCOUNT:function:NAME
+// and the full ARN, each with :QUALIFIER or without
+// (https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html).
+var functionPattern = regexp.MustCompile(
+	`^(?:arn:(aws[a-zA-Z-]*):lambda:([a-z0-9-]+):(\d{12}):function:|(\d{12}):function:|function:)?([a-zA-Z0-9-_]{1,64})(?::(\$LATEST|[a-zA-Z0-9-_]{1,128}))?$`)
+
+// parseRef reads a function's name and the qualifier given beside it.
+func parseRef(c *door.Call, name, qualifier *string) (ref, error) {
+	m := functionPattern.FindStringSubmatch(awsapi.Val(name))
+	if m == nil {
+		return ref{}, fail("InvalidParameterValueException", "The function name %q is not a name, a partial ARN or an ARN of a function.", clip(awsapi.Val(name)))
+	}
+	f := ref{Account: c.Account, Region: c.Region, Name: m[5], Qualifier: m[6]}
+	if account := m[3] + m[4]; account != "" {
+		f.Account = account
+	}
+	if m[2] != "" && m[2] != c.Region {
+		return ref{}, fail("ResourceNotFoundException", "Functions from '%s' are not reachable in this region ('%s')", m[2], c.Region)
+	}
+	q := awsapi.Val(qualifier)
+	if q != "" && f.Qualifier != "" && q != f.Qualifier {
+		return ref{}, fail("InvalidParameterValueException", "The derived qualifier from the function name does not match the specified qualifier.")
+	}
+	if q != "" {
+		f.Qualifier = q
+	}
+	return f, nil
+}
+
+// clip keeps messages short whatever was sent.
+func clip(s string) string {
+	if len(s) > 140 {
+		return s[:140] + "…"
+	}
+	return s
+}
+
+// key is the function's own key; with parts added, that of something it has.
+func (f ref) key(parts ...any) store.Key {
+	return append(store.K(f.Account, f.Region, f.Name), parts...)
+}
+
+// functionARN is the function's ARN without a qualifier.
+func (f ref) functionARN() string {
+	return fmt.Sprintf("arn:aws:lambda:%s:%s:function:%s", f.Region, f.Account, f.Name)
+}
+
+// arn is the ARN with the qualifier, if there is one.
+func (f ref) arn() string { return f.at(f.Qualifier) }
+
+// at is the function's ARN with another qualifier.
+func (f ref) at(qualifier string) string {
+	if qualifier == "" {
+		return f.functionARN()
+	}
+	return f.functionARN() + ":" + qualifier
+}
+
+// number reads a qualifier that names a version.
+func versionNumber(qualifier string) (int64, bool) {
+	if qualifier == "" || qualifier == "$LATEST" {
+		return latest, true
+	}
+	n, err := strconv.ParseInt(qualifier, 10, 64)
+	return n, err == nil && n > 0 && !strings.HasPrefix(qualifier, "0")
+}
+
+// fail makes an error of the sender's, as most of Lambda's are.
+func fail(code, format string, args ...any) error {
+	return awsapi.Errorf(code, format, args...).With("Type", "User")
+}
+
+func notFound(f ref) error {
+	return fail("ResourceNotFoundException", "Function not found: %s", f.arn())
+}

@@ -1,0 +1,87 @@
+package lambda
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"cloister/internal/blob"
+	"cloister/internal/door"
+	"cloister/internal/service/lambda/invoke"
+	"cloister/internal/store"
+)
+
+// Fleet runs functions; *invoke.Fleet is the real one.
+type Fleet interface {
+	Invoke(ctx context.Context, fn *invoke.Function, req *invoke.Request) (*invoke.Result, error)
+	Retire(functionARN, version, keepRevision string)
+}
+
+// Runtimes are the runtimes that functions may use; *runtimes.Set is the real one.
+type Runtimes interface {
+	Names() []string
+}
+
+// Config is what the service needs. All but RetryDelays and Concurrency is
+// required.
+type Config struct {
+	DB       *store.DB
+	Blobs    blob.Store
+	Runtimes Runtimes
+
+	// RetryDelays is how long an asynchronous invocation whose function failed
+	// waits for its second and third attempt. Default: 1 and 2 minutes, AWS's.
+	RetryDelays []time.Duration
+
+	// Concurrency is the account's limit of concurrent executions. Default 1,000.
+	Concurrency int64
+}
+
+// Service is the Lambda service. It is safe for concurrent use.
+type Service struct {
+	db          *store.DB
+	blobs       blob.Store
+	runtimes    Runtimes
+	fleet       Fleet
+	door        *door.Door
+	targets     *targets
+	uploads     uploads
+	events      *eventQueue
+	concurrency int64
+}
+
+// New makes the service. It answers control operations after Register, and
+// invocations after Start.
+func New(c Config) *Service {
+	if c.RetryDelays == nil {
+		c.RetryDelays = []time.Duration{time.Minute, 2 * time.Minute}
+	}
+	if c.Concurrency == 0 {
+		c.Concurrency = 1000
+	}
+	s := &Service{db: c.DB, blobs: c.Blobs, runtimes: c.Runtimes, concurrency: c.Concurrency}
+	s.targets = newTargets(s)
+	s.events = newEventQueue(s, c.RetryDelays)
+	return s
+}
+
+// Start gives the service its fleet, takes up the asynchronous invocations that
+// an earlier run accepted, and removes code that nothing refers to. Call it
+// once, after Register; Stop ends what it started.
+func (s *Service) Start(fleet Fleet) error {
+	s.fleet = fleet
+	s.targets.follow()
+	if err := s.events.start(); err != nil {
+		return err
+	}
+	go func() {
+		if err := s.removeOrphans(context.Background()); err != nil {
+			slog.Warn("code that nothing refers to could not be removed", "error", err)
+		}
+	}()
+	return nil
+}
+
+// Stop lets the asynchronous invocations that are running end and starts no
+// more; what waits stays on disk.
+func (s *Service) Stop(ctx context.Context) { s.events.stop(ctx) }

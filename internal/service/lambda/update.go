@@ -1,0 +1,201 @@
+package lambda
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+
+	api "cloister/internal/awsapi/lambda"
+	"cloister/internal/door"
+	"cloister/internal/store"
+)
+
+func (s *Service) updateFunctionCode(c *door.Call, in *api.UpdateFunctionCodeRequest) (*api.FunctionConfiguration, error) {
+	f, err := parseRef(c, in.FunctionName, nil)
+	if err != nil {
+		return nil, err
+	}
+	err = firstError(
+		func() error { return noBucket(in.S3Bucket, in.S3Key, in.ImageUri) },
+		func() error { return checkArchitectures(in.Architectures) },
+		func() error {
+			return c.View(func(r store.Reader) error { _, err := latestOf(r, f, in.RevisionId); return err })
+		},
+	)
+	if err != nil {
+		return nil, err
+	}
+	if val(in.DryRun) {
+		return dryUpdate(c, f, in)
+	}
+	var out *api.FunctionConfiguration
+	err = s.withCode(c, in.ZipFile, func(code codeRef) error {
+		return c.Commit(func(tx *store.Tx) error {
+			out, err = s.setCode(tx, c, f, in, code)
+			return err
+		})
+	})
+	return out, err
+}
+
+// dryUpdate checks a package without keeping it.
+func dryUpdate(c *door.Call, f ref, in *api.UpdateFunctionCodeRequest) (out *api.FunctionConfiguration, err error) {
+	if err := checkZip(in.ZipFile); err != nil {
+		return nil, err
+	}
+	err = c.View(func(r store.Reader) error {
+		v, err := latestOf(r, f, in.RevisionId)
+		if err != nil {
+			return err
+		}
+		hash := sha256.Sum256(in.ZipFile)
+		v.Code.SHA256, v.Code.Size = base64.StdEncoding.EncodeToString(hash[:]), int64(bytes.NewReader(in.ZipFile).Len())
+		out = v.configuration(f)
+		return nil
+	})
+	return out, err
+}
+
+func (s *Service) setCode(tx *store.Tx, c *door.Call, f ref, in *api.UpdateFunctionCodeRequest, code codeRef) (*api.FunctionConfiguration, error) {
+	return s.change(tx, c, f, in.RevisionId, val(in.Publish), func(v *version) error {
+		v.Code = code
+		return nil
+	})
+}
+
+// change applies edit to the latest version of f, marks it changed and, if
+// asked, publishes it.
+func (s *Service) change(tx *store.Tx, c *door.Call, f ref, revision *string, andPublish bool, edit func(*version) error) (*api.FunctionConfiguration, error) {
+	v, err := latestOf(tx, f, revision)
+	if err != nil {
+		return nil, err
+	}
+	before := v.codeIDs()
+	if err := edit(v); err != nil {
+		return nil, err
+	}
+	v.touch(c.Time)
+	if err := versions.Put(tx, f.key(int64(latest)), v); err != nil {
+		return nil, err
+	}
+	s.discardUnused(tx, before)
+	if !andPublish {
+		return v.updating(f), nil
+	}
+	fn, err := functions.Get(tx, f.key())
+	if err != nil {
+		return nil, err
+	}
+	published, err := publish(tx, f, fn, v, "")
+	if err != nil {
+		return nil, err
+	}
+	return published.updating(f.qualified(published.name())), nil
+}
+
+// latestOf is the latest version of f, which must still have the given revision
+// if one is given.
+func latestOf(r store.Reader, f ref, revision *string) (*version, error) {
+	v, err := versions.Get(r, f.key(int64(latest)))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, notFound(f)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return v, checkRevision(v.RevisionID, revision)
+}
+
+func checkRevision(have string, want *string) error {
+	if want != nil && *want != have {
+		return fail("PreconditionFailedException", "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id")
+	}
+	return nil
+}
+
+// needsOfReconfigure are the function and, where they are given anew, its role
+// and its layers.
+func (s *Service) needsOfReconfigure(c *door.Call, r store.Reader, in *api.UpdateFunctionConfigurationRequest) ([]door.Need, error) {
+	f, err := parseRef(c, in.FunctionName, nil)
+	if err != nil {
+		return nil, err
+	}
+	need, err := functionNeed(r, "lambda:UpdateFunctionConfiguration", f)
+	if err != nil {
+		return nil, err
+	}
+	needs := []door.Need{need}
+	if len(in.Layers) > 0 {
+		need.Context["lambda:layer"] = in.Layers
+	}
+	if in.Role != nil {
+		needs = append(needs, passRole(*in.Role))
+	}
+	layerNeeds, err := layerNeeds(r, in.Layers)
+	return append(needs, layerNeeds...), err
+}
+
+func (s *Service) updateFunctionConfiguration(c *door.Call, in *api.UpdateFunctionConfigurationRequest) (*api.FunctionConfiguration, error) {
+	f, err := parseRef(c, in.FunctionName, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.checkReconfigure(c, f, in); err != nil {
+		return nil, err
+	}
+	layers, err := resolveLayers(c, in.Layers)
+	if err != nil {
+		return nil, err
+	}
+	var out *api.FunctionConfiguration
+	err = c.Commit(func(tx *store.Tx) error {
+		out, err = s.change(tx, c, f, in.RevisionId, false, func(v *version) error {
+			v.reconfigure(in, layers)
+			return nil
+		})
+		return err
+	})
+	return out, err
+}
+
+func (s *Service) checkReconfigure(c *door.Call, f ref, in *api.UpdateFunctionConfigurationRequest) error {
+	return firstError(
+		func() error {
+			return extras{in.VpcConfig, in.DeadLetterConfig, in.KMSKeyArn, in.FileSystemConfigs, in.ImageConfig, in.SnapStart, nil, nil}.check()
+		},
+		func() error {
+			if in.Runtime == nil {
+				return nil
+			}
+			return s.checkRuntime(*in.Runtime)
+		},
+		func() error { return checkEnvironment(environment(in.Environment)) },
+		func() error {
+			return c.View(func(r store.Reader) error { _, err := latestOf(r, f, in.RevisionId); return err })
+		},
+		func() error {
+			if in.Role == nil {
+				return nil
+			}
+			return s.checkRole(c, f, *in.Role)
+		},
+	)
+}
+
+// reconfigure sets what the request gives and leaves the rest.
+func (v *version) reconfigure(in *api.UpdateFunctionConfigurationRequest, layers []layerRef) {
+	v.Role = or(in.Role, v.Role)
+	v.Handler = or(in.Handler, v.Handler)
+	v.Description = or(in.Description, v.Description)
+	v.Timeout = or(in.Timeout, v.Timeout)
+	v.MemoryMB = or(in.MemorySize, v.MemoryMB)
+	v.Runtime = or(in.Runtime, v.Runtime)
+	if in.Environment != nil {
+		v.Environment = environment(in.Environment)
+	}
+	if in.Layers != nil {
+		v.Layers = layers
+	}
+	v.setOptions(in.EphemeralStorage, in.TracingConfig, in.LoggingConfig)
+}

@@ -1,0 +1,71 @@
+package lambda
+
+import (
+	api "cloister/internal/awsapi/lambda"
+	"cloister/internal/door"
+	"cloister/internal/store"
+)
+
+func (s *Service) publishVersion(c *door.Call, tx *store.Tx, in *api.PublishVersionRequest) (*api.FunctionConfiguration, error) {
+	f, err := parseRef(c, in.FunctionName, nil)
+	if err != nil {
+		return nil, err
+	}
+	v, err := latestOf(tx, f, in.RevisionId)
+	if err != nil {
+		return nil, err
+	}
+	if want := val(in.CodeSha256); want != "" && want != v.Code.SHA256 {
+		return nil, fail("InvalidParameterValueException", "CodeSHA256 (%s) is different from current CodeSHA256 in $LATEST (%s). Please try again with the CodeSHA256 in $LATEST.", clip(want), v.Code.SHA256)
+	}
+	fn, err := functions.Get(tx, f.key())
+	if err != nil {
+		return nil, err
+	}
+	published, err := publish(tx, f, fn, v, val(in.Description))
+	if err != nil {
+		return nil, err
+	}
+	return published.creating(f.qualified(published.name())), nil
+}
+
+// publish makes a numbered copy of the latest version v. Nothing is published
+// twice: if v has not changed since it was last published, that version is the
+// answer.
+func publish(tx *store.Tx, f ref, fn *function, v *version, description string) (*version, error) {
+	if v.PublishedAs != 0 {
+		if published, err := versions.Get(tx, f.key(v.PublishedAs)); err == nil {
+			return published, nil
+		}
+	}
+	fn.LastVersion++
+	published := *v
+	published.Number = fn.LastVersion
+	published.RevisionID = newID()
+	published.PublishedAs = 0
+	if description != "" {
+		published.Description = description
+	}
+	v.PublishedAs = fn.LastVersion
+	return &published, firstError(
+		func() error { return functions.Put(tx, f.key(), fn) },
+		func() error { return versions.Put(tx, f.key(int64(latest)), v) },
+		func() error { return versions.Put(tx, f.key(published.Number), &published) },
+	)
+}
+
+func (s *Service) listVersions(c *door.Call, r store.Reader, in *api.ListVersionsByFunctionRequest) (*api.ListVersionsByFunctionResponse, error) {
+	f, err := parseRef(c, in.FunctionName, nil)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := functions.Get(r, f.key()); err != nil {
+		return nil, orNotFound(err, f)
+	}
+	out := &api.ListVersionsByFunctionResponse{Versions: []*api.FunctionConfiguration{}}
+	out.NextMarker, err = page(versions.Scan, r, f.key(), in.Marker, or(in.MaxItems, 50), func(item store.Item[version]) bool {
+		out.Versions = append(out.Versions, item.Value.configuration(f.qualified(item.Value.name())))
+		return true
+	})
+	return out, err
+}
