@@ -32,11 +32,17 @@ func benchSet(tb testing.TB, policies, statements int) *policy.Policies {
 	return ps
 }
 
+// fataler is a test of testing or of rapid.
+type fataler interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
 func document(statements ...string) string {
 	return `{"Version":"2012-10-17","Statement":[` + strings.Join(statements, ",") + `]}`
 }
 
-func named(tb testing.TB, kind policy.Kind, name, text string) policy.Named {
+func named(tb fataler, kind policy.Kind, name, text string) policy.Named {
 	tb.Helper()
 	p, err := policy.Parse(kind, []byte(text))
 	if err != nil {

@@ -1,5 +1,10 @@
 package policy
 
+import (
+	"encoding/base64"
+	"unicode/utf8"
+)
+
 // Explanation tells a decision step by step; it marshals to JSON.
 type Explanation struct {
 	Allowed   bool   `json:"allowed"`
@@ -52,6 +57,7 @@ type StatementTrace struct {
 }
 
 // ConditionTrace is one condition with the values that it wanted and saw.
+// Binary values are shown in base64, as policies write them.
 type ConditionTrace struct {
 	Operator string   `json:"operator"`
 	Key      string   `json:"key"`
@@ -205,8 +211,20 @@ func (s *statement) traceConditions(t *StatementTrace, ctx Context) bool {
 		}
 		t.Conditions = append(t.Conditions, ConditionTrace{
 			Operator: c.operator, Key: c.written, Line: c.line,
-			Wanted: c.values, Present: present, Seen: append([]string{}, seen...), Holds: holds,
+			Wanted: c.values, Present: present, Seen: c.show(seen), Holds: holds,
 		})
 	}
 	return t.Failed == ""
+}
+
+// show returns values that JSON can carry.
+func (c *condition) show(seen []string) []string {
+	shown := append([]string{}, seen...)
+	_, binary := c.operand.(binarySet)
+	for i, v := range seen {
+		if binary || !utf8.ValidString(v) {
+			shown[i] = base64.StdEncoding.EncodeToString([]byte(v))
+		}
+	}
+	return shown
 }
