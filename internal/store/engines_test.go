@@ -10,6 +10,8 @@ import (
 	"cloister/internal/seal"
 	"cloister/internal/store"
 	"cloister/internal/store/pebbleengine"
+	"cloister/internal/store/pgengine"
+	"cloister/internal/store/pgtest"
 )
 
 // engines are what every test of this package runs on.
@@ -18,7 +20,10 @@ var engines = []struct {
 	open func(testing.TB, *seal.Keyring) store.Engine
 }{
 	{"pebble", openPebble},
+	{"postgres", openPostgres},
 }
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
 
 // onEngines runs the test with a fresh, empty store of each engine and checks
 // the store at the end.
@@ -60,6 +65,15 @@ func newKeys(t testing.TB) *seal.Keyring {
 func openPebble(t testing.TB, keys *seal.Keyring) store.Engine {
 	t.Helper()
 	e, err := pebbleengine.Open(t.TempDir(), keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func openPostgres(t testing.TB, _ *seal.Keyring) store.Engine {
+	t.Helper()
+	e, err := pgengine.Open(context.Background(), pgtest.Database(t))
 	if err != nil {
 		t.Fatal(err)
 	}
