@@ -2,6 +2,7 @@ package codepkg
 
 import (
 	"context"
+	"fmt"
 	"io"
 )
 
@@ -15,14 +16,44 @@ type Limits struct {
 	Entries int   // files, directories and links; 0: 65,536
 }
 
-// Stats tells what an archive unpacked to.
+func (l Limits) withDefaults() Limits {
+	if l.Bytes == 0 {
+		l.Bytes = MaxUnpacked
+	}
+	if l.Entries == 0 {
+		l.Entries = 1 << 16
+	}
+	return l
+}
+
+// Stats tells what an archive unpacks to.
 type Stats struct {
 	Bytes   int64 // of file contents
 	Entries int
 }
 
+// Error says that a package is not acceptable. It is the uploader's fault:
+// InvalidParameterValueException on the wire, with Message.
+type Error struct {
+	Message string // AWS's own words
+	Err     error  // what exactly was found, for the uploader who asks on
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("%s (%v)", e.Message, e.Err) }
+
+// Unwrap gives what was found.
+func (e *Error) Unwrap() error { return e.Err }
+
+func bad(format string, args ...any) error {
+	return &Error{"Could not unzip uploaded file. Please check your file, then try to upload again.", fmt.Errorf(format, args...)}
+}
+
+func tooBig(limit int64) error {
+	return &Error{fmt.Sprintf("Unzipped size must be smaller than %d bytes", limit), fmt.Errorf("it unpacks to more than %d bytes", limit)}
+}
+
 // Source opens the archive of one package, when the cache does not hold it
-// unpacked. Close is called when the cache is done with it.
+// unpacked. The archive is closed as soon as it is unpacked.
 type Source func(ctx context.Context, id string) (Archive, error)
 
 // Archive is a zip of known size, read at random.

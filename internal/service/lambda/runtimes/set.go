@@ -1,45 +1,118 @@
 package runtimes
 
-// Bind is one read-only part of a cell's root: a file or directory of this
-// machine and where the cell sees it.
-type Bind struct{ Source, Target string }
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
 
-// Runtime is one runtime that this machine can run.
+	"cloister/internal/cell"
+)
+
+// Runtime is one runtime that this machine can run. It is immutable.
 type Runtime struct {
-	Name string // "python3.11"
-	// Root is everything the cell sees besides the function's own code, /tmp,
-	// /dev and /proc.
-	Root []Bind
-	Args []string // what to run, by its path in the cell
+	Name    string // "python3.11"
+	Version string // of the interpreter, as far as it is known; empty for a provided runtime
+	// Root is everything the cell sees besides the function's own code and
+	// layers, /tmp, /dev and /proc. /var/task is there to be bound over.
+	Root []cell.Bind
+	Args []string // what to run, by its path in the cell; empty: the package's bootstrap
 	Env  []string // NAME=VALUE that the runtime needs, beside what AWS sets
 }
 
-// Registration is a runtime that an administrator added.
+// Registration is a runtime, or a part of one, that an administrator added:
+// `cloister runtimes add NAME DIR`.
 type Registration struct {
 	Name string // "nodejs22.x"
-	Dir  string // a directory that looks like a root, or an unpacked OCI layout's
+	// Dir is what it is made of: a root file system with the interpreter (an
+	// unpacked OCI image), or only an SDK (a directory with node_modules, or
+	// one that pip filled with --target) for a runtime that the machine has.
+	Dir string
 }
 
 // Options are what Detect looks at.
 type Options struct {
 	// SupportDir is a directory of the platform's own where the runtime loops
-	// and the cells' /etc are written. It holds nothing secret.
+	// and the roots of cells are laid; it is emptied. It holds nothing secret.
+	// Links instead of copies are made where it shares a file system with /usr.
 	SupportDir string
 	Registered []Registration
 	ExtraCA    []byte // PEM, trusted in cells beside the system's roots
 }
 
-// Set is the runtimes of this machine. It is immutable.
-type Set struct{ runtimes map[string]*Runtime }
+// Set is the runtimes of this machine. Its methods may be called from many
+// goroutines.
+type Set struct {
+	found map[string]*candidate
+	bad   []Status // registrations that cannot be used
+}
 
-// Detect looks at the machine and writes the support files.
-func Detect(o Options) (*Set, error) { panic("skeleton") }
+// candidate is a runtime that was found and whose root is laid when it is
+// first asked for.
+type candidate struct {
+	name    string
+	version string
+	sdk     string // what its functions can import: "boto3 1.26.27"
+	build   func() (*Runtime, error)
+	remedy  string // what adds the SDK, if it is missing
 
-// Lookup finds a runtime by its AWS name.
-func (s *Set) Lookup(name string) (*Runtime, bool) { r, ok := s.runtimes[name]; return r, ok }
+	once    sync.Once
+	runtime *Runtime
+	err     error
+}
+
+func (c *candidate) get() (*Runtime, error) {
+	c.once.Do(func() {
+		if c.runtime, c.err = c.build(); c.err == nil {
+			c.runtime.Name, c.runtime.Version = c.name, c.version
+		}
+	})
+	return c.runtime, c.err
+}
+
+// Detect looks at the machine. It executes nothing and takes a few
+// milliseconds; the root of a runtime is laid at its first Lookup.
+func Detect(o Options) (*Set, error) {
+	dir, err := filepath.Abs(o.SupportDir)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	o.SupportDir = dir
+	s := &Set{found: map[string]*candidate{}}
+	for _, find := range []func(*Set, Options){findProvided, findPython, findNode, findRegistered} {
+		find(s, o)
+	}
+	return s, nil
+}
+
+func (s *Set) add(c *candidate) { s.found[c.name] = c }
+
+// Lookup finds a runtime by its AWS name. The first time it lays the root,
+// which takes some ten milliseconds: ask when a function is created, not when
+// it is called. A runtime whose root cannot be laid is not there; Report says
+// why.
+func (s *Set) Lookup(name string) (*Runtime, bool) {
+	c := s.found[name]
+	if c == nil {
+		return nil, false
+	}
+	r, err := c.get()
+	return r, err == nil
+}
+
+// Has says whether the machine has a runtime, without laying its root.
+func (s *Set) Has(name string) bool { return s.found[name] != nil }
 
 // Names lists the runtimes, sorted, for the message that refuses another.
-func (s *Set) Names() []string { panic("skeleton") }
+func (s *Set) Names() []string { return slices.Sorted(maps.Keys(s.found)) }
 
 // Status is one line of the doctor's report.
 type Status struct {
@@ -51,5 +124,29 @@ type Status struct {
 	Remedy  string // the command that adds it
 }
 
-// Report tells for each runtime what is there and what would add the rest.
-func (s *Set) Report() []Status { panic("skeleton") }
+// Report tells for each runtime what is there and what would add the rest,
+// families that the machine lacks included.
+func (s *Set) Report() []Status {
+	var out []Status
+	for _, name := range s.Names() {
+		out = append(out, s.found[name].status())
+	}
+	for _, f := range families {
+		if !slices.ContainsFunc(s.Names(), f.is) {
+			out = append(out, Status{Name: f.pattern, Missing: f.missing, Remedy: f.remedy})
+		}
+	}
+	return append(out, s.bad...)
+}
+
+func (c *candidate) status() Status {
+	st := Status{Name: c.name, Present: true, Version: c.version, SDK: c.sdk}
+	if _, err := c.get(); err != nil {
+		st.Present, st.Missing = false, fmt.Sprintf("its root cannot be laid: %v", err)
+		return st
+	}
+	if c.sdk == "" && c.remedy != "" {
+		st.Missing, st.Remedy = "the AWS SDK, which functions expect to import", c.remedy
+	}
+	return st
+}

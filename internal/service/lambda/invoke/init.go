@@ -1,0 +1,105 @@
+package invoke
+
+import (
+	"errors"
+	"time"
+
+	"cloister/internal/cell"
+)
+
+// initGrace is how long a runtime that reported that it cannot initialise may
+// go on, to write its last lines.
+const initGrace = 500 * time.Millisecond
+
+// initFailure is why a cell never became ready.
+type initFailure struct {
+	posted    *Result // what the runtime said, or nil:
+	errorType string
+	text      string
+	late      bool // it did not become ready in time
+}
+
+func (i *initFailure) result(requestID string) *Result {
+	if i.posted != nil {
+		return i.posted
+	}
+	return failure(i.errorType, "RequestId: "+requestID+" Error: "+i.text)
+}
+
+func invalidEntrypoint(text string) *initFailure {
+	return &initFailure{errorType: "Runtime.InvalidEntrypoint", text: text}
+}
+
+// badEntrypoint tells a package that cannot be executed from a machine that
+// cannot run anything.
+func badEntrypoint(err error) (*initFailure, error) {
+	if exec := (*cell.ExecError)(nil); errors.As(err, &exec) {
+		return invalidEntrypoint("fork/exec " + exec.Path + ": " + exec.Err.Error()), nil
+	}
+	return nil, err
+}
+
+// reportInit takes a runtime's report that it cannot initialise; false: it is
+// too late for that.
+func (in *instance) reportInit(res *Result) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.state != stateInit || in.failed != nil {
+		return false
+	}
+	in.failed = &initFailure{posted: res, errorType: res.ErrorType}
+	time.AfterFunc(initGrace, in.kill)
+	return true
+}
+
+// initTooLate gives a runtime up that is not ready in time.
+func (in *instance) initTooLate() {
+	in.mu.Lock()
+	if in.state == stateInit {
+		if in.failed == nil {
+			in.failed = &initFailure{errorType: "Sandbox.Timedout", late: true}
+		}
+		in.die()
+	}
+	in.mu.Unlock()
+	in.kill()
+}
+
+// initFailed is why the cell is not ready; nil: it is, or was.
+func (in *instance) initFailed() *initFailure {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.failed
+}
+
+// logInit writes the line about an initialisation that failed.
+func (in *instance) logInit(i *initFailure) {
+	status := "Status: error\tError Type: " + i.errorType
+	if i.late {
+		status = "Status: timeout"
+	}
+	b := appendMillis([]byte("INIT_REPORT Init Duration: "), time.Since(in.born))
+	in.out.say(time.Now(), string(b)+" ms\tPhase: init\t"+status+"\n")
+}
+
+func (in *instance) lateInit() bool {
+	failed := in.initFailed()
+	return failed != nil && failed.late
+}
+
+// failInit gives a caller the failure of the cell that was started for it.
+func (in *instance) failInit(inv *invocation) {
+	failed := in.initFailed()
+	if failed == nil { // it became ready and ended before it got anything to do
+		failed = &initFailure{errorType: "Runtime.ExitError", text: "Runtime exited without providing a reason"}
+	}
+	inv.started = time.Now()
+	in.out.begin(inv.started, inv.startLine(), inv.tail)
+	if failed.late {
+		in.end(inv, "Status: timeout", inv.timeoutLine(inv.started))
+		inv.finish(timedOut(inv.req.RequestID, inv.fn.Timeout), nil)
+		return
+	}
+	in.end(inv, "Status: error\tError Type: "+failed.errorType)
+	inv.finish(failed.result(inv.req.RequestID), nil)
+}

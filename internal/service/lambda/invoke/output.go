@@ -1,0 +1,179 @@
+package invoke
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// maxLine is the longest log event, in bytes: that of CloudWatch Logs.
+	maxLine = 256 << 10
+	// maxDrain bounds what one drain reads, so that a function that never
+	// stops writing cannot hold up the platform's own lines.
+	maxDrain = 1 << 20
+)
+
+// output is what one cell writes and what the platform writes about it, in one
+// order. Everything is read under its lock, by a goroutine that waits for
+// bytes and, before each line of the platform's own, by whoever writes that
+// line: so END never overtakes what the function printed before it.
+type output struct {
+	emit func(LogEvent) // called with mu held
+	read *os.File
+
+	mu      sync.Mutex
+	fd      int // of read; -1 after the end
+	partial []byte
+	tail    *tail // of the running invocation, if somebody asked for it
+	done    chan struct{}
+}
+
+// newOutput makes the pipe; the write end goes to the cell. It is in blocking
+// mode, which programs expect of their standard output.
+func newOutput(emit func(LogEvent)) (o *output, write *os.File, err error) {
+	var p [2]int
+	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
+		return nil, nil, os.NewSyscallError("pipe2", err)
+	}
+	if err := unix.SetNonblock(p[0], true); err != nil {
+		return nil, nil, os.NewSyscallError("fcntl", err)
+	}
+	o = &output{emit: emit, read: os.NewFile(uintptr(p[0]), "output"), fd: p[0], done: make(chan struct{})}
+	go o.follow()
+	return o, os.NewFile(uintptr(p[1]), "output"), nil
+}
+
+// follow reads until every writer has gone.
+func (o *output) follow() {
+	defer close(o.done)
+	if raw, err := o.read.SyscallConn(); err == nil {
+		_ = raw.Read(func(uintptr) bool {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			return o.drain()
+		})
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.flushPartial()
+	o.fd = -1
+	_ = o.read.Close()
+}
+
+// drain reads what is there; it reports whether the end was reached. The
+// caller holds mu.
+func (o *output) drain() (ended bool) {
+	if o.fd < 0 {
+		return true
+	}
+	buf := drainBuffers.Get().(*[32 << 10]byte)
+	defer drainBuffers.Put(buf)
+	for total := 0; total < maxDrain; {
+		n, err := unix.Read(o.fd, buf[:])
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case errors.Is(err, unix.EAGAIN):
+			return false
+		case n <= 0:
+			return true
+		default:
+			total += n
+			o.lines(time.Now(), buf[:n])
+			if n < len(buf) {
+				return false
+			}
+		}
+	}
+	return false
+}
+
+var drainBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
+// lines cuts bytes into events.
+func (o *output) lines(now time.Time, p []byte) {
+	for len(p) > 0 {
+		i := bytes.IndexByte(p, '\n')
+		if i < 0 {
+			o.partial = append(o.partial, p...)
+			for len(o.partial) > maxLine {
+				o.event(LogEvent{now, string(o.partial[:maxLine])})
+				o.partial = append(o.partial[:0], o.partial[maxLine:]...)
+			}
+			return
+		}
+		o.line(now, p[:i+1])
+		p = p[i+1:]
+	}
+}
+
+func (o *output) line(now time.Time, p []byte) {
+	if len(o.partial) == 0 {
+		o.event(LogEvent{now, string(p)})
+		return
+	}
+	o.partial = append(o.partial, p...)
+	o.event(LogEvent{now, string(o.partial)})
+	o.partial = o.partial[:0]
+}
+
+func (o *output) flushPartial() {
+	if len(o.partial) > 0 {
+		o.event(LogEvent{time.Now(), string(o.partial)})
+		o.partial = nil
+	}
+}
+
+func (o *output) event(e LogEvent) {
+	o.emit(e)
+	if o.tail != nil {
+		o.tail.add(e.Message)
+	}
+}
+
+// say writes lines of the platform's own, after everything that the function
+// wrote until now.
+func (o *output) say(now time.Time, lines ...string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.drain()
+	o.flushPartial()
+	for _, l := range lines {
+		o.event(LogEvent{now, l})
+	}
+}
+
+// begin writes the first line of an invocation and, from that line on, keeps a
+// tail when it is asked for.
+func (o *output) begin(now time.Time, line string, t *tail) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.tail = t
+	o.event(LogEvent{now, line})
+}
+
+// end writes the last lines of an invocation and gives up its tail.
+func (o *output) end(now time.Time, lines ...string) {
+	o.say(now, lines...)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.tail = nil
+}
+
+// tail keeps the last MaxTail bytes that were added.
+type tail struct{ b []byte }
+
+func (t *tail) add(s string) {
+	if len(s) >= MaxTail {
+		t.b = append(t.b[:0], s[len(s)-MaxTail:]...)
+		return
+	}
+	if over := len(t.b) + len(s) - MaxTail; over > 0 {
+		t.b = append(t.b[:0], t.b[over:]...)
+	}
+	t.b = append(t.b, s...)
+}
