@@ -17,9 +17,14 @@ type Service struct {
 	// QueryCompatible services answer JSON and CBOR clients with the query
 	// protocol's error codes in the header x-amzn-query-error.
 	QueryCompatible bool
-	Protocols       []Protocol   // every protocol that its clients speak; the first is the model's
-	Operations      []*Operation // sorted by name
-	Errors          []*Shape     // every error shape of its operations, sorted by name
+	// BareErrors services write restXml errors without a wrapper, as S3 does.
+	BareErrors bool
+	// ValidationCode is the service's own code for input that its model
+	// refuses; "" takes the protocol's common one.
+	ValidationCode string
+	Protocols      []Protocol   // every protocol that its clients speak; the first is the model's
+	Operations     []*Operation // sorted by name
+	Errors         []*Shape     // every error shape of its operations, sorted by name
 }
 
 // Operation returns the operation of that name, or nil.
@@ -52,7 +57,7 @@ type Operation struct {
 	Input, Output *Shape // structures, or nil where the model has none
 	Errors        []*Shape
 	ResultWrapper string // element around a query protocol's result
-	InputName     string // root element of a restXml request, or ""
+	OutputName    string // root element of a restXml answer; "" takes the output shape's name
 }
 
 // String is the operation's name with its service's: "lambda:Invoke".

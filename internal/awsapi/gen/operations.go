@@ -55,6 +55,8 @@ func (m *model) service() (string, error) {
 	l.quote("XMLNamespace", md.string("xmlNamespace"))
 	l.quote("GlobalEndpoint", md.string("globalEndpoint"))
 	l.add("QueryCompatible", fmt.Sprint(md.has("awsQueryCompatible")))
+	l.add("BareErrors", fmt.Sprint(md.bool("noErrorWrapping")))
+	l.quote("ValidationCode", md.string("validationCode"))
 	spoken, err := m.protocols()
 	if err != nil {
 		return "", err
@@ -95,7 +97,7 @@ func operation(op *object) string {
 	l.add("Input", shapeRef(op.object("input").string("shape")))
 	l.add("Output", shapeRef(op.object("output").string("shape")))
 	l.quote("ResultWrapper", op.object("output").string("resultWrapper"))
-	l.quote("InputName", op.object("input").string("locationName"))
+	l.quote("OutputName", op.object("output").string("locationName"))
 	if errors := operationErrors(op); len(errors) > 0 {
 		l.add("Errors", shapeList(errors))
 	}

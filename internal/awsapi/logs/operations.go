@@ -7,7 +7,7 @@ package logs
 import "cloister/internal/awsapi"
 
 // Service is the table of Amazon CloudWatch Logs.
-var Service = awsapi.Service{Name: "logs", ID: "CloudWatch Logs", SigningName: "logs", APIVersion: "2014-03-28", TargetPrefix: "Logs_20140328", Protocols: []awsapi.Protocol{awsapi.JSON11}, Errors: []*awsapi.Shape{&shapeDataAlreadyAcceptedException, &shapeInvalidParameterException, &shapeInvalidSequenceTokenException, &shapeLimitExceededException, &shapeOperationAbortedException, &shapeResourceAlreadyExistsException, &shapeResourceNotFoundException, &shapeServiceUnavailableException, &shapeTooManyTagsException, &shapeUnrecognizedClientException}}
+var Service = awsapi.Service{Name: "logs", ID: "CloudWatch Logs", SigningName: "logs", APIVersion: "2014-03-28", TargetPrefix: "Logs_20140328", ValidationCode: "InvalidParameterException", Protocols: []awsapi.Protocol{awsapi.JSON11}, Errors: []*awsapi.Shape{&shapeDataAlreadyAcceptedException, &shapeInvalidParameterException, &shapeInvalidSequenceTokenException, &shapeLimitExceededException, &shapeOperationAbortedException, &shapeResourceAlreadyExistsException, &shapeResourceNotFoundException, &shapeServiceUnavailableException, &shapeTooManyTagsException, &shapeUnrecognizedClientException}}
 
 // The tables cannot point at each other statically both ways.
 func init() { Service.Operations = operations[:] }

@@ -1,0 +1,26 @@
+package awsapi_test
+
+import (
+	"testing"
+
+	"cloister/internal/awsapi"
+	"cloister/internal/awsapi/iam"
+	"cloister/internal/awsapi/lambda"
+	"cloister/internal/awsapi/logs"
+	"cloister/internal/awsapi/sts"
+)
+
+var generated = []*awsapi.Service{&iam.Service, &lambda.Service, &logs.Service, &sts.Service}
+
+func TestEveryGeneratedPatternCompiles(t *testing.T) {
+	for _, s := range generated {
+		awsapi.EachShape(s, func(shape *awsapi.Shape) {
+			if shape.Limits == nil || shape.Limits.Pattern == "" {
+				return
+			}
+			if err := awsapi.CompilePattern(shape.Limits.Pattern); err != nil {
+				t.Errorf("%s %s: %v\nadd what it means to `rewritten` in pattern.go, or the limit is not enforced", s.Name, shape.Name, err)
+			}
+		})
+	}
+}
