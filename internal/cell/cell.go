@@ -12,110 +12,166 @@
 package cell
 
 import (
-	"context"
 	"io"
 	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
 	"time"
+
+	"cloister/internal/cell/child"
 )
-
-// Bind shows a file or a directory of the host inside a cell: read-only,
-// without set-user-id and without devices.
-type Bind struct {
-	// Source is an absolute, clean path on the host. It must exist, symbolic
-	// links are followed, and what lies in it must be readable by everybody
-	// (mode o+r, o+x on directories): the cell runs under a user id of its own.
-	Source string
-	// Target is an absolute, clean path in the cell, never "/" itself nor
-	// anything at or under /dev, /proc, /sys or /tmp. Missing parents are made,
-	// unless they would lie in an earlier Bind.
-	Target string
-}
-
-// Spec says what is to run in a cell and how much it may use. Nothing in it is
-// taken over unchecked: see [Spec.Validate].
-type Spec struct {
-	ID   string   // names the cell in errors; letters, digits, '-', '_', at most 128
-	Root []Bind   // the root file system, in order; at most 128
-	Args []string // Args[0] is the path of the program in the cell
-	Env  []string // the whole environment, "NAME=value"
-	Dir  string   // working directory in the cell; "" means "/"
-
-	MemoryBytes int64 // hard limit, files in /tmp included; at least 16 MiB
-	CPUMillis   int   // weight against other cells, in thousandths of a processor; 0 means 1000
-	Pids        int   // processes and threads; 0 means 1024, at least 16
-	TmpBytes    int64 // size of /tmp; 0 means 64 MiB. It lives in memory and counts there
-
-	// Listen names TCP addresses (IP:port) of the cell's own loopback that the
-	// caller wants to serve: each is opened inside the cell before the program
-	// starts and handed out by [Cell.Listener]. At most 16.
-	Listen []string
-
-	// Stdout and Stderr get what the program writes, in order, from one
-	// goroutine each. A slow Write holds back only the program. nil discards.
-	Stdout, Stderr io.Writer
-}
-
-// HostOptions are the choices for a Host; the zero value is good.
-type HostOptions struct {
-	// Ahead is how many cells are kept made ahead (namespaces, limits, empty
-	// root; nothing of anybody in them) once the first was started or
-	// [Host.Prepare] called. 0 keeps none. One costs about 2 MB.
-	Ahead int
-}
-
-// Host starts cells through a small spawner process of its own. Its methods may
-// be called from many goroutines.
-type Host struct{}
-
-// NewHost starts the spawner. It succeeds on machines that cannot contain
-// anything, so that the rest of a node works there: Start refuses and Probe
-// says why.
-func NewHost(opts HostOptions) (*Host, error) { panic("cell: skeleton") }
-
-// Close kills every cell, ends the spawner and removes the control groups.
-func (h *Host) Close() error { panic("cell: skeleton") }
-
-// Probe reports every layer, found by trying it in a throwaway child at
-// NewHost.
-func (h *Host) Probe() Report { panic("cell: skeleton") }
-
-// Prepare asks for cells to be made ahead (HostOptions.Ahead of them) and
-// returns at once: call it when a start is likely soon.
-func (h *Host) Prepare() { panic("cell: skeleton") }
-
-// Start runs the program of spec in a cell. It returns when the program was
-// executed and its listeners are open. Errors: *UnavailableError when the
-// machine cannot contain it, *SpecError for a bad spec, *ExecError when the
-// program could not be executed. ctx bounds the start only.
-func (h *Host) Start(ctx context.Context, spec Spec) (*Cell, error) { panic("cell: skeleton") }
-
-// Cell is one running sandbox. Its methods may be called from many goroutines.
-type Cell struct{}
-
-// Listener is the i-th address of Spec.Listen; it is closed with the cell.
-func (c *Cell) Listener(i int) net.Listener { panic("cell: skeleton") }
-
-// Done is closed when nothing of the cell runs any more, all its output was
-// written to Stdout and Stderr, and Exit is known.
-func (c *Cell) Done() <-chan struct{} { panic("cell: skeleton") }
-
-// Exit waits for Done and says how the program ended.
-func (c *Cell) Exit() Exit { panic("cell: skeleton") }
-
-// Kill ends everything in the cell at once. It does not wait; see Done.
-func (c *Cell) Kill() { panic("cell: skeleton") }
-
-// PeakMemory is the most memory the cell ever used, in bytes, limits being
-// counted the same way; 0 when the kernel does not say.
-func (c *Cell) PeakMemory() int64 { panic("cell: skeleton") }
 
 // Exit is how a cell ended.
 type Exit struct {
 	Code       int   // exit status of the program; -1 when a signal ended it
 	Signal     int   // the signal that ended it, or 0
-	Killed     bool  // Kill or Close ended it
+	Killed     bool  // Kill, Close or the end of the spawner ended it
 	OOMKilled  bool  // it reached MemoryBytes
-	PeakMemory int64 // bytes
+	PeakMemory int64 // bytes, as PeakMemory
 	// Lived is the time from start to end.
 	Lived time.Duration
+}
+
+// Cell is one running sandbox. Its methods may be called from many goroutines.
+type Cell struct {
+	id        uint64
+	sp        *spawner
+	began     time.Time
+	listeners []net.Listener
+	peak      *os.File // the kernel's count, or nil
+	output    sync.WaitGroup
+
+	started chan *child.Failure // receives one value, nil for success
+	ended   chan struct{}       // closed when exit is final but for the output
+	done    chan struct{}
+
+	mu     sync.Mutex
+	killed bool
+	exit   Exit
+}
+
+func newCell(sp *spawner, id uint64) *Cell {
+	return &Cell{id: id, sp: sp, started: make(chan *child.Failure, 1), ended: make(chan struct{}), done: make(chan struct{})}
+}
+
+// Listener is the i-th address of Spec.Listen; it is closed with the cell.
+func (c *Cell) Listener(i int) net.Listener { return c.listeners[i] }
+
+// Done is closed when nothing of the cell runs any more, all its output was
+// written to Stdout and Stderr, and Exit is known.
+func (c *Cell) Done() <-chan struct{} { return c.done }
+
+// Exit waits for Done and says how the program ended.
+func (c *Cell) Exit() Exit {
+	<-c.done
+	return c.exit
+}
+
+// Kill ends everything in the cell at once. It does not wait; see Done.
+func (c *Cell) Kill() {
+	c.markKilled()
+	c.sp.order(&child.Order{Op: child.OpKill, ID: c.id})
+}
+
+// PeakMemory is the most memory the cell ever used, in bytes, counted as the
+// limit is: with files in /tmp and cached file content; 0 when the kernel does
+// not say.
+func (c *Cell) PeakMemory() int64 {
+	if c.isEnded() {
+		return c.exit.PeakMemory
+	}
+	if c.peak == nil {
+		return 0
+	}
+	var b [24]byte
+	n, err := c.peak.ReadAt(b[:], 0)
+	if err != nil && err != io.EOF {
+		return 0
+	}
+	peak, _ := strconv.ParseInt(strings.TrimSpace(string(b[:n])), 10, 64)
+	return peak
+}
+
+func (c *Cell) markKilled() {
+	c.mu.Lock()
+	c.killed = true
+	c.mu.Unlock()
+}
+
+func (c *Cell) isEnded() bool {
+	select {
+	case <-c.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// adopt takes over the files of a successful start. A listener that can not be
+// used ends up closed, and the caller's Accept says so.
+func (c *Cell) adopt(ev *child.Event, files []int) {
+	if ev.Peakable && len(files) > 0 {
+		c.peak = os.NewFile(uintptr(files[0]), "memory peak")
+		files = files[1:]
+	}
+	for _, fd := range files {
+		f := os.NewFile(uintptr(fd), "cell listener")
+		l, err := net.FileListener(f)
+		f.Close()
+		if err != nil {
+			l = brokenListener{err}
+		}
+		c.listeners = append(c.listeners, l)
+	}
+}
+
+// brokenListener stands for one that could not be taken over.
+type brokenListener struct{ err error }
+
+func (b brokenListener) Accept() (net.Conn, error) { return nil, b.err }
+func (b brokenListener) Close() error              { return nil }
+func (b brokenListener) Addr() net.Addr            { return &net.TCPAddr{} }
+
+// end is called once, when nothing of the cell runs any more. The pipes hold
+// the rest of the output.
+func (c *Cell) end(ev *child.Event) {
+	c.mu.Lock()
+	c.exit = exitOf(ev, c.killed)
+	c.exit.Lived = time.Since(c.began)
+	c.mu.Unlock()
+	close(c.ended)
+	for _, l := range c.listeners {
+		l.Close()
+	}
+	if c.peak != nil {
+		c.peak.Close()
+	}
+	go func() {
+		c.output.Wait()
+		close(c.done)
+	}()
+}
+
+func exitOf(ev *child.Event, killed bool) Exit {
+	exit := Exit{Code: -1, Signal: int(syscall.SIGKILL), Killed: killed, OOMKilled: ev.OOM, PeakMemory: int64(ev.Peak)}
+	if !ev.Ended || ev.OOM {
+		return exit
+	}
+	status := syscall.WaitStatus(ev.Status)
+	exit.Signal = 0
+	if status.Signaled() {
+		exit.Signal = int(status.Signal())
+	} else {
+		exit.Code = status.ExitStatus()
+	}
+	return exit
+}
+
+func closeFiles(files []int) {
+	for _, fd := range files {
+		syscall.Close(fd)
+	}
 }

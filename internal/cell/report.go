@@ -1,13 +1,12 @@
 package cell
 
-import "strings"
-
 // Layer is one defence and what this machine says to it.
 type Layer struct {
 	Name     string // stable, lower case, for example "user namespace"
 	Gives    string // what it keeps from whom, in one sentence
 	Required bool   // without it nothing is started
 	Present  bool
+	Untried  bool   // not present only because another was missing before it
 	Reason   string // why it is not present, and what to do; "" when it is
 }
 
@@ -33,15 +32,13 @@ func (r Report) Missing() []Layer {
 type UnavailableError struct{ Missing []Layer }
 
 func (e *UnavailableError) Error() string {
-	var b strings.Builder
-	b.WriteString("this machine cannot contain a function:")
-	for i, l := range e.Missing {
-		if i > 0 {
-			b.WriteString(";")
+	text := "this machine can not contain a program"
+	for _, l := range e.Missing {
+		if !l.Untried {
+			text += "; missing: " + l.Name + " (" + l.Reason + ")"
 		}
-		b.WriteString(" no " + l.Name + " (" + l.Reason + ")")
 	}
-	return b.String()
+	return text
 }
 
 // SpecError says which field of a Spec is not acceptable and why.

@@ -1,0 +1,125 @@
+package child
+
+import (
+	"errors"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// groups1 holds this spawner's directory in the tree of each controller.
+type groups1 struct{ memory, cpu, pids string }
+
+// openGroups1 returns nil and no error where version 1 has none of the
+// controllers.
+func openGroups1(trees []hierarchy) (groups, error) {
+	own := map[string]string{}
+	for _, h := range trees {
+		for _, c := range h.controllers {
+			own[c] = h.path
+		}
+	}
+	if own["memory"] == "" && own["pids"] == "" {
+		return nil, nil
+	}
+	for _, c := range []string{"memory", "cpu", "pids"} {
+		if own[c] == "" {
+			return nil, errors.New("control groups (version 1) have no " + c + " controller; mount it, or boot with cgroup version 2")
+		}
+		removeStale(own[c])
+	}
+	g := &groups1{own["memory"] + "/" + ownName(), own["cpu"] + "/" + ownName(), own["pids"] + "/" + ownName()}
+	for _, dir := range g.dirs() {
+		if err := os.Mkdir(dir, 0o755); err != nil && !os.IsExist(err) {
+			return nil, errors.New(err.Error() + "; run as root, or on a machine with cgroup version 2 and delegation")
+		}
+	}
+	return g, nil
+}
+
+func (g *groups1) dirs() []string { return []string{g.memory, g.cpu, g.pids} }
+
+func (g *groups1) close() {
+	for _, dir := range g.dirs() {
+		removeTree(dir)
+	}
+}
+
+func (g *groups1) create(name string) (group, error) {
+	c := &group1{groups1{g.memory + "/" + name, g.cpu + "/" + name, g.pids + "/" + name}}
+	for _, dir := range c.dirs() {
+		if err := unix.Mkdir(dir, 0o755); err != nil && err != unix.EEXIST {
+			c.remove()
+			return nil, failed(LayerMemory, "make "+dir, err)
+		}
+	}
+	return c, nil
+}
+
+type group1 struct{ groups1 }
+
+func (c *group1) directory() int { return -1 }
+
+func (c *group1) set(l Limits) error {
+	memory := strconv.FormatUint(l.Memory, 10)
+	if err := put(c.memory+"/memory.limit_in_bytes", memory); err != nil {
+		return failed(LayerMemory, "limit memory", err)
+	}
+	// Memory and swap together; the file is missing where swap is not counted.
+	if swap := c.memory + "/memory.memsw.limit_in_bytes"; exists(swap) {
+		if err := put(swap, memory); err != nil {
+			return failed(LayerMemory, "limit swap", err)
+		}
+	}
+	if err := put(c.cpu+"/cpu.shares", strconv.FormatUint(shares(l.CPUMillis), 10)); err != nil {
+		return failed(LayerCPU, "set the share", err)
+	}
+	return failed(LayerPids, "limit processes", put(c.pids+"/pids.max", strconv.FormatUint(l.Pids+1, 10))) // and pid1
+}
+
+// join moves a process. The first write waits for the kernel to quiesce, some
+// milliseconds; those right after it do not.
+func (c *group1) join(pid int) error {
+	for i, dir := range c.dirs() {
+		if err := put(dir+"/cgroup.procs", decimal(pid)); err != nil {
+			return failed([]string{LayerMemory, LayerCPU, LayerPids}[i], "join "+dir, err)
+		}
+	}
+	return nil
+}
+
+// watch asks for an event at every out-of-memory: version 1 ends only one
+// process of the group, and the others must not go on without it.
+func (c *group1) watch() (int, error) {
+	control, err := unix.Open(c.memory+"/memory.oom_control", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(control)
+	event, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		return -1, err
+	}
+	if err := put(c.memory+"/cgroup.event_control", decimal(event)+" "+decimal(control)); err != nil {
+		unix.Close(event)
+		return -1, err
+	}
+	return event, nil
+}
+
+func (c *group1) peakFile() int { return openPeak(c.memory + "/memory.max_usage_in_bytes") }
+
+func (c *group1) usage() (peak uint64, oom bool) {
+	return number(c.memory + "/memory.max_usage_in_bytes"), counter(c.memory+"/memory.oom_control", "oom_kill") > 0
+}
+
+func (c *group1) remove() error {
+	var first error
+	for _, dir := range c.dirs() {
+		if err := removeDir(dir); err != nil && err != unix.ENOENT && first == nil {
+			first = err
+		}
+	}
+	return first
+}
