@@ -34,7 +34,9 @@ var rewritten = [...]struct {
 	pattern       string
 	must, mustNot string
 }{
-	{`^[0-9A-Za-z\.\-_]*(?<!\.)$`, `[0-9A-Za-z.\-_]*`, `.*\.`},
+	{`^[0-9A-Za-z\.\-_]*(?<!\.)$`, `[0-9A-Za-z.\-_]*`, `.*\.`},                                 // an S3 bucket's name
+	{`(?!^[0-9]+$)([a-zA-Z0-9-_]+)`, `[a-zA-Z0-9-_]+`, `[0-9]+`},                               // a function alias
+	{`^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$`, `[a-z0-9][a-z0-9-]{1,61}[a-z0-9]`, `.*--.*`}, // an account alias
 }
 
 // matches compiles the pattern at its first use. One that cannot be compiled

@@ -107,12 +107,25 @@ func (e *shapeEmitter) member(ref *object, name string, required bool, place str
 		l.add("Shape", shapeRef(to))
 	}
 	l.add("Traits", memberTraits(ref, required))
-	l.add("Location", constant(locations, ref.string("location")))
+	l.add("Location", constant(locations, e.m.inherited(ref, "location")))
 	l.add("Time", constant(timeFormats, ref.string("timestampFormat")))
-	l.quote("LocationName", ref.string("locationName"))
+	l.quote("LocationName", e.m.inherited(ref, "locationName"))
 	l.quote("QueryName", ref.string("queryName"))
 	l.add("XML", namespace(ref))
 	return l.String()
+}
+
+// inherited is a reference's trait, or the one its shape gives to all
+// references.
+func (m *model) inherited(ref *object, trait string) string {
+	if own := ref.string(trait); own != "" {
+		return own
+	}
+	shape := m.shapes.object(ref.string("shape"))
+	if shape.string("type") == "structure" {
+		return ""
+	}
+	return shape.string(trait)
 }
 
 func constant(names map[string]string, key string) string {
