@@ -2,6 +2,7 @@ package invoke
 
 import (
 	"context"
+	"io"
 	"sync"
 	"time"
 )
@@ -17,6 +18,8 @@ type Fleet struct {
 	o    Options
 	logs *logger
 	stop chan struct{} // ends the reaper
+
+	newOutput func(emit func(LogEvent)) (*output, io.WriteCloser, error) // tests need no pipe
 
 	mu       sync.Mutex
 	closing  bool
@@ -34,7 +37,7 @@ type Fleet struct {
 func New(o Options) *Fleet {
 	o = o.withDefaults()
 	f := &Fleet{
-		o: o, logs: newLogger(o.Logs, o.FlushInterval, o.Slog), stop: make(chan struct{}),
+		o: o, logs: newLogger(o.Logs, o.FlushInterval, o.Slog), stop: make(chan struct{}), newOutput: newOutput,
 		pools: map[string]*pool{}, current: map[string]string{}, cells: map[*instance]bool{},
 		running: map[string]int{}, accounts: map[string]int{}, idle: make(chan struct{}),
 	}

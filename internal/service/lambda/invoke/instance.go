@@ -1,7 +1,7 @@
 package invoke
 
 import (
-	"os"
+	"io"
 	"sync"
 	"time"
 
@@ -32,7 +32,7 @@ type instance struct {
 	id       string
 	identity CellIdentity
 	out      *output
-	write    *os.File // of out; kept until the cell has ended, whose copy may be another
+	write    io.WriteCloser // of out; kept until the cell has ended, whose copy may be another
 	box      Sandbox
 	born     time.Time
 	expires  time.Time // when it is too old, or its credentials are; zero: never

@@ -3,6 +3,7 @@ package invoke
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"sync"
 	"time"
@@ -35,7 +36,7 @@ type output struct {
 
 // newOutput makes the pipe; the write end goes to the cell. It is in blocking
 // mode, which programs expect of their standard output.
-func newOutput(emit func(LogEvent)) (o *output, write *os.File, err error) {
+func newOutput(emit func(LogEvent)) (o *output, write io.WriteCloser, err error) {
 	var p [2]int
 	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
 		return nil, nil, os.NewSyscallError("pipe2", err)

@@ -29,7 +29,7 @@ const credentialMargin = time.Minute
 func (f *Fleet) newInstance(fn *Function) (*instance, error) {
 	now := time.Now()
 	ls := &logStream{batch: LogBatch{Account: fn.Account, Region: fn.Region, FunctionARN: fn.ARN, Group: fn.logGroup(), Stream: streamName(fn, now)}}
-	out, write, err := newOutput(func(e LogEvent) { f.logs.add(ls, e) })
+	out, write, err := f.newOutput(func(e LogEvent) { f.logs.add(ls, e) })
 	if err != nil {
 		return nil, err
 	}

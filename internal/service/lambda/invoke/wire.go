@@ -198,13 +198,21 @@ func equalFold(s []byte, lower string) bool {
 	return true
 }
 
+// token is what a header's name may be made of (RFC 9110 5.6.2).
+var token = func() (t [256]bool) {
+	for _, c := range "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" {
+		t[c] = true
+	}
+	return t
+}()
+
 func splitHeader(line []byte) (name, value []byte, err error) {
 	name, value, ok := bytes.Cut(line, []byte(":"))
 	if !ok || len(name) == 0 {
 		return nil, nil, malformed("Bad Request")
 	}
 	for _, c := range name {
-		if c <= ' ' || c >= 0x7f { // also what folds a line and what puts a space before the colon
+		if !token[c] { // also what folds a line and what puts a space before the colon
 			return nil, nil, malformed("Bad Request")
 		}
 	}
