@@ -1,0 +1,30 @@
+package session
+
+import (
+	"time"
+
+	"cloister/internal/store"
+	"cloister/policy"
+)
+
+// Role is what STS has to know of a role: the trust policy that decides who
+// may assume it, and what a session of it is like.
+type Role struct {
+	ARN, Account, ID, Name string
+	Trust                  policy.Named
+	MaxSession             time.Duration
+	Tags                   map[string]string
+}
+
+// Roles is the one view that STS has of IAM's data. It is not a way around the
+// door: trust policies are part of the authorisation of AssumeRole, so they are
+// read in the very snapshot that the door decides on, as every service reads
+// the resource policies of its own resources. IAM implements it and the node
+// hands it to STS.
+type Roles interface {
+	// Role finds a role, or gives store.ErrNotFound.
+	Role(r store.Reader, arn string) (*Role, error)
+	// HasPolicy reports whether a managed policy exists that sessions of the
+	// account's roles may be narrowed by: the account's own, or one of AWS's.
+	HasPolicy(r store.Reader, account, arn string) (bool, error)
+}

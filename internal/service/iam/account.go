@@ -1,0 +1,58 @@
+package iam
+
+import (
+	"cloister/internal/awsapi"
+	api "cloister/internal/awsapi/iam"
+	"cloister/internal/door"
+	"cloister/internal/store"
+)
+
+func (s *Service) registerAccount(d *door.Door) {
+	door.Read(d, api.OpGetAccountSummary, everything[awsapi.None]("iam:GetAccountSummary"), s.getAccountSummary)
+	door.Read(d, api.OpListAccountAliases, everything[api.ListAccountAliasesRequest]("iam:ListAccountAliases"), s.listAccountAliases)
+}
+
+// getAccountSummary gives the account's counts and quotas
+// (https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountSummary.html).
+func (s *Service) getAccountSummary(c *door.Call, r store.Reader, _ *awsapi.None) (*api.GetAccountSummaryResponse, error) {
+	n, err := countsOf(r, c.Account)
+	if err != nil {
+		return nil, err
+	}
+	return &api.GetAccountSummaryResponse{SummaryMap: map[string]int64{
+		"Users": n.Users, "UsersQuota": int64(userKind.quota),
+		"Groups": n.Groups, "GroupsQuota": int64(groupKind.quota),
+		"Roles": n.Roles, "RolesQuota": int64(roleKind.quota),
+		"Policies": n.Policies, "PoliciesQuota": policyQuota,
+		"PolicyVersionsInUse": n.Versions, "PolicyVersionsInUseQuota": versionQuota,
+		"VersionsPerPolicyQuota":            versionsPerPolicy,
+		"AccessKeysPerUserQuota":            keysPerUser,
+		"GroupsPerUserQuota":                groupsPerUser,
+		"UserPolicySizeQuota":               int64(userKind.inlineSize),
+		"GroupPolicySizeQuota":              int64(groupKind.inlineSize),
+		"RolePolicySizeQuota":               int64(roleKind.inlineSize),
+		"PolicySizeQuota":                   policySize,
+		"AssumeRolePolicySizeQuota":         trustSize,
+		"AttachedPoliciesPerUserQuota":      policiesPerEntity,
+		"AttachedPoliciesPerGroupQuota":     policiesPerEntity,
+		"AttachedPoliciesPerRoleQuota":      policiesPerEntity,
+		"MFADevices":                        0,
+		"MFADevicesInUse":                   0,
+		"AccountMFAEnabled":                 0,
+		"AccountAccessKeysPresent":          1,
+		"AccountPasswordPresent":            0,
+		"AccountSigningCertificatesPresent": 0,
+		"SigningCertificatesPerUserQuota":   2,
+		"ServerCertificates":                0,
+		"ServerCertificatesQuota":           20,
+		"InstanceProfiles":                  0,
+		"InstanceProfilesQuota":             1000,
+		"Providers":                         0,
+		"GlobalEndpointTokenVersion":        2,
+	}}, nil
+}
+
+// listAccountAliases lists none: an account here has no alias.
+func (s *Service) listAccountAliases(*door.Call, store.Reader, *api.ListAccountAliasesRequest) (*api.ListAccountAliasesResponse, error) {
+	return &api.ListAccountAliasesResponse{AccountAliases: []string{}, IsTruncated: awsapi.Ptr(false)}, nil
+}

@@ -1,0 +1,150 @@
+package iam
+
+import (
+	"cloister/internal/awsapi"
+	api "cloister/internal/awsapi/iam"
+	"cloister/internal/door"
+	"cloister/internal/store"
+	"cloister/policy"
+)
+
+const (
+	// trustSize bounds a trust policy, in characters without white space.
+	trustSize = 2048
+	// sessionSeconds is the longest session of a role that does not say.
+	sessionSeconds = 3600
+)
+
+func (s *Service) registerRoles(d *door.Door) {
+	door.Write(d, api.OpCreateRole, onNew("role", "iam:CreateRole", "iam:TagRole",
+		func(in *api.CreateRoleRequest) *string { return in.RoleName },
+		func(in *api.CreateRoleRequest) *string { return in.Path },
+		func(in *api.CreateRoleRequest) []*api.Tag { return in.Tags },
+		func(need *door.Need, in *api.CreateRoleRequest, _ *struct{}) {
+			setBoundary(need, awsapi.Val(in.PermissionsBoundary))
+		}), s.createRole)
+	door.Read(d, api.OpGetRole, on(roleKind, "iam:GetRole",
+		func(in *api.GetRoleRequest) *string { return in.RoleName }), s.getRole)
+	door.Read(d, api.OpListRoles, everything[api.ListRolesRequest]("iam:ListRoles"), s.listRoles)
+	door.Write(d, api.OpUpdateRole, on(roleKind, "iam:UpdateRole",
+		func(in *api.UpdateRoleRequest) *string { return in.RoleName }), s.updateRole)
+	door.Write(d, api.OpUpdateRoleDescription, on(roleKind, "iam:UpdateRoleDescription",
+		func(in *api.UpdateRoleDescriptionRequest) *string { return in.RoleName }), s.updateRoleDescription)
+	door.Write(d, api.OpUpdateAssumeRolePolicy, on(roleKind, "iam:UpdateAssumeRolePolicy",
+		func(in *api.UpdateAssumeRolePolicyRequest) *string { return in.RoleName }), s.updateAssumeRolePolicy)
+	door.Write(d, api.OpDeleteRole, on(roleKind, "iam:DeleteRole",
+		func(in *api.DeleteRoleRequest) *string { return in.RoleName }), s.deleteRole)
+}
+
+func (s *Service) createRole(c *door.Call, tx *store.Tx, in *api.CreateRoleRequest) (*api.CreateRoleResponse, error) {
+	tags, err := newTags(in.Tags)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.checkTrust(awsapi.Val(in.AssumeRolePolicyDocument)); err != nil {
+		return nil, err
+	}
+	r := &role{
+		Entity: newEntity(c, in.Path, in.RoleName), Tags: tags,
+		Boundary:    awsapi.Val(in.PermissionsBoundary),
+		Trust:       awsapi.Val(in.AssumeRolePolicyDocument),
+		Description: awsapi.Val(in.Description),
+		MaxSession:  sessionSeconds,
+	}
+	if in.MaxSessionDuration != nil {
+		r.MaxSession = *in.MaxSessionDuration
+	}
+	if err := checkBoundary(tx, r.Account, r.Boundary); err != nil {
+		return nil, err
+	}
+	if err := roleKind.create(tx, r); err != nil {
+		return nil, err
+	}
+	return &api.CreateRoleResponse{Role: describeRole(r)}, nil
+}
+
+func (s *Service) checkTrust(document string) error {
+	if _, err := s.parse(policy.KindTrust, document); err != nil {
+		return err
+	}
+	if size(document) > trustSize {
+		return overQuota("ACLSizePerRole", trustSize)
+	}
+	return nil
+}
+
+func (s *Service) getRole(c *door.Call, r store.Reader, in *api.GetRoleRequest) (*api.GetRoleResponse, error) {
+	found, err := roleKind.find(r, c.Account, awsapi.Val(in.RoleName))
+	if err != nil {
+		return nil, err
+	}
+	return &api.GetRoleResponse{Role: describeRole(found)}, nil
+}
+
+func (s *Service) listRoles(c *door.Call, r store.Reader, in *api.ListRolesRequest) (*api.ListRolesResponse, error) {
+	all, err := roleKind.all(r, c.Account)
+	if err != nil {
+		return nil, err
+	}
+	p, err := paginate(under(roleKind, all, in.PathPrefix), roleKind.sortKey, in.Marker, in.MaxItems)
+	return &api.ListRolesResponse{Roles: each(p.items, summariseRole), IsTruncated: p.truncated, Marker: p.marker}, err
+}
+
+// changeRole applies change to a role that exists.
+func changeRole(c *door.Call, tx *store.Tx, name *string, change func(*role)) (*role, error) {
+	r, err := roleKind.find(tx, c.Account, awsapi.Val(name))
+	if err != nil {
+		return nil, err
+	}
+	change(r)
+	return r, roleKind.put(tx, r)
+}
+
+func (s *Service) updateRole(c *door.Call, tx *store.Tx, in *api.UpdateRoleRequest) (*api.UpdateRoleResponse, error) {
+	_, err := changeRole(c, tx, in.RoleName, func(r *role) {
+		r.Description = or(in.Description, r.Description)
+		if in.MaxSessionDuration != nil {
+			r.MaxSession = *in.MaxSessionDuration
+		}
+	})
+	return &api.UpdateRoleResponse{}, err
+}
+
+func (s *Service) updateRoleDescription(c *door.Call, tx *store.Tx, in *api.UpdateRoleDescriptionRequest) (*api.UpdateRoleDescriptionResponse, error) {
+	r, err := changeRole(c, tx, in.RoleName, func(r *role) { r.Description = awsapi.Val(in.Description) })
+	if err != nil {
+		return nil, err
+	}
+	return &api.UpdateRoleDescriptionResponse{Role: describeRole(r)}, nil
+}
+
+func (s *Service) updateAssumeRolePolicy(c *door.Call, tx *store.Tx, in *api.UpdateAssumeRolePolicyRequest) (*awsapi.None, error) {
+	if err := s.checkTrust(awsapi.Val(in.PolicyDocument)); err != nil {
+		return nil, err
+	}
+	_, err := changeRole(c, tx, in.RoleName, func(r *role) { r.Trust = awsapi.Val(in.PolicyDocument) })
+	return &awsapi.None{}, err
+}
+
+func (s *Service) deleteRole(c *door.Call, tx *store.Tx, in *api.DeleteRoleRequest) (*awsapi.None, error) {
+	r, err := roleKind.find(tx, c.Account, awsapi.Val(in.RoleName))
+	if err != nil {
+		return nil, err
+	}
+	return &awsapi.None{}, roleKind.remove(tx, r)
+}
+
+// summariseRole is a role as lists have it: without tags and boundary.
+func summariseRole(r *role) *api.Role {
+	return &api.Role{
+		Path: str(r.Path), RoleName: str(r.Name), RoleId: str(r.ID), Arn: str(roleKind.arn(r)),
+		CreateDate: &r.Created, AssumeRolePolicyDocument: escape(r.Trust),
+		Description: optional(r.Description), MaxSessionDuration: &r.MaxSession,
+	}
+}
+
+func describeRole(r *role) *api.Role {
+	d := summariseRole(r)
+	d.Tags, d.PermissionsBoundary, d.RoleLastUsed = wireTags(r.Tags), describeBoundary(r.Boundary), &api.RoleLastUsed{}
+	return d
+}

@@ -1,0 +1,140 @@
+package iam
+
+import (
+	"strings"
+	"time"
+
+	"cloister/internal/seal"
+	"cloister/internal/store"
+)
+
+// Entity is what users, groups and roles have in common.
+type Entity struct {
+	Account, Path, Name string
+	ID                  string // unique for ever, never reused
+	Created             time.Time
+	Inline              []Document // sorted by name
+	Attached            []string   // ARNs of managed policies, in the order of attachment
+}
+
+// Document is an inline policy.
+type Document struct{ Name, Text string }
+
+// Tag is a tag, its key as it was given first.
+type Tag struct{ Key, Value string }
+
+// user, group and role are rows. Each is one row with all that hangs on it, so
+// that what binds a principal is read and changed in one piece.
+type user struct {
+	Entity
+	Boundary string // ARN of the permissions boundary, or ""
+	Tags     []Tag
+	Groups   []string // ids
+}
+
+type group struct{ Entity }
+
+type role struct {
+	Entity
+	Boundary    string
+	Tags        []Tag
+	Trust       string
+	Description string
+	MaxSession  int64 // seconds
+}
+
+// accessKey belongs to a user by the user's id.
+type accessKey struct {
+	Account, ID, UserID string
+	Secret              seal.Secret
+	Inactive            bool
+	Created             time.Time
+}
+
+// lastUse says when and for what an access key was last used. It is a table of
+// its own: it changes without anybody asking, and decides nothing.
+type lastUse struct {
+	At              time.Time
+	Service, Region string
+}
+
+// managed is a managed policy with its versions, oldest first.
+type managed struct {
+	Account, Path, Name, ID string
+	Description             string
+	Created, Updated        time.Time
+	Tags                    []Tag
+	Versions                []version
+	Default                 int64
+	Last                    int64 // highest version number ever given
+}
+
+type version struct {
+	Number  int64
+	Text    string
+	Created time.Time
+}
+
+// counts is how many of each there are in an account, for quotas and the
+// account summary without counting rows.
+type counts struct{ Users, Groups, Roles, Policies, Versions int64 }
+
+// The tables. Names are compared without regard to case, as IAM does
+// (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
+var (
+	users = store.Define[user]("iam.user", // account, id
+		byName(func(u *user) *Entity { return &u.Entity }),
+		byPolicy(func(u *user) *Entity { return &u.Entity }),
+		byBoundary(func(u *user) (string, string) { return u.Account, u.Boundary }),
+		store.Index("group", func(u *user) []store.Key {
+			keys := make([]store.Key, len(u.Groups))
+			for i, g := range u.Groups {
+				keys[i] = store.K(u.Account, g)
+			}
+			return keys
+		}))
+	groups = store.Define[group]("iam.group", // account, id
+		byName(func(g *group) *Entity { return &g.Entity }),
+		byPolicy(func(g *group) *Entity { return &g.Entity }))
+	roles = store.Define[role]("iam.role", // account, id
+		byName(func(r *role) *Entity { return &r.Entity }),
+		byPolicy(func(r *role) *Entity { return &r.Entity }),
+		byBoundary(func(r *role) (string, string) { return r.Account, r.Boundary }))
+	accessKeys = store.Define[accessKey]("iam.accesskey", // access key id: of all accounts together
+		store.Index("user", func(k *accessKey) []store.Key { return []store.Key{store.K(k.Account, k.UserID)} }))
+	lastUses = store.Define[lastUse]("iam.keyuse") // access key id
+	policies = store.Define[managed]("iam.policy", // account, ARN
+		store.Index("name", func(p *managed) []store.Key { return []store.Key{store.K(p.Account, fold(p.Name))} }, store.Unique()))
+	accounts = store.Define[counts]("iam.account") // account
+)
+
+// fold makes equal what differs in case only. Names are ASCII.
+func fold(name string) string { return strings.ToLower(name) }
+
+func byName[T any](of func(*T) *Entity) store.Option {
+	return store.Index("name", func(v *T) []store.Key {
+		e := of(v)
+		return []store.Key{store.K(e.Account, fold(e.Name))}
+	}, store.Unique())
+}
+
+func byPolicy[T any](of func(*T) *Entity) store.Option {
+	return store.Index("policy", func(v *T) []store.Key {
+		e := of(v)
+		keys := make([]store.Key, len(e.Attached))
+		for i, arn := range e.Attached {
+			keys[i] = store.K(e.Account, arn)
+		}
+		return keys
+	})
+}
+
+func byBoundary[T any](of func(*T) (account, arn string)) store.Option {
+	return store.Index("boundary", func(v *T) []store.Key {
+		account, arn := of(v)
+		if arn == "" {
+			return nil
+		}
+		return []store.Key{store.K(account, arn)}
+	})
+}

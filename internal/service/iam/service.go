@@ -1,0 +1,90 @@
+package iam
+
+import (
+	"time"
+
+	"cloister/internal/door"
+	"cloister/internal/door/session"
+	"cloister/internal/seal"
+	"cloister/internal/store"
+	"cloister/policy"
+)
+
+// Options is what the service needs. All of it is required but Capacity.
+type Options struct {
+	DB   *store.DB
+	Keys *seal.Keyring // opens session tokens
+
+	// The root user of the account, who holds one access key and is bound by
+	// no policy.
+	Account         string
+	RootAccessKeyID string
+	RootSecret      seal.Secret
+
+	// Capacity bounds how many principals, and how many access keys, are
+	// remembered. 0 means 20,000.
+	Capacity int
+}
+
+// Service is IAM. It implements door.Directory and session.Roles, and is safe
+// for concurrent use.
+type Service struct {
+	db      *store.DB
+	keys    *seal.Keyring
+	account string
+	root    *door.Credential
+	// rootPolicies are those that bind the root user: none.
+	rootPolicies policy.Policies
+	compiler     *compiler
+	cache        *cache
+	uses         uses
+	now          func() time.Time
+}
+
+var (
+	_ door.Directory = (*Service)(nil)
+	_ session.Roles  = (*Service)(nil)
+)
+
+// New makes the service on a store, and has the store tell it of changes.
+func New(o Options) *Service {
+	if o.Capacity == 0 {
+		o.Capacity = 20_000
+	}
+	s := &Service{
+		db:       o.DB,
+		keys:     o.Keys,
+		account:  o.Account,
+		compiler: newCompiler(),
+		cache:    newCache(o.Capacity),
+		now:      time.Now,
+	}
+	s.root = &door.Credential{Secret: o.RootSecret, Principal: rootPrincipal(o.Account, o.RootAccessKeyID)}
+	s.subscribe()
+	return s
+}
+
+func rootPrincipal(account, accessKeyID string) *door.Principal {
+	return &door.Principal{
+		Principal: policy.Principal{
+			Kind: policy.PrincipalRoot, ARN: rootARN(account), Account: account, UserID: account,
+		},
+		AccessKeyID: accessKeyID,
+	}
+}
+
+// Register registers every operation of IAM that exists here.
+func (s *Service) Register(d *door.Door) {
+	s.registerUsers(d)
+	s.registerAccessKeys(d)
+	s.registerGroups(d)
+	s.registerMembership(d)
+	s.registerRoles(d)
+	s.registerInline(d)
+	s.registerPolicies(d)
+	s.registerVersions(d)
+	s.registerAttachments(d)
+	s.registerBoundaries(d)
+	s.registerTags(d)
+	s.registerAccount(d)
+}

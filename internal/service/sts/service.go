@@ -1,0 +1,51 @@
+package sts
+
+import (
+	"cloister/internal/awsapi"
+	api "cloister/internal/awsapi/sts"
+	"cloister/internal/door"
+	"cloister/internal/door/session"
+	"cloister/internal/seal"
+	"cloister/internal/store"
+	"cloister/policy"
+)
+
+// Service is STS. It is safe for concurrent use.
+type Service struct {
+	keys  *seal.Keyring
+	roles session.Roles
+}
+
+// New makes the service: keys seal the tokens, roles knows who may assume
+// which role.
+func New(keys *seal.Keyring, roles session.Roles) *Service {
+	return &Service{keys: keys, roles: roles}
+}
+
+// Register registers every operation of STS that exists here.
+func (s *Service) Register(d *door.Door) {
+	door.Read(d, api.OpAssumeRole, door.Permission(s.needAssumeRole), s.assumeRole)
+	door.Read(d, api.OpGetCallerIdentity, door.SignedOnly[api.GetCallerIdentityRequest](), s.getCallerIdentity)
+	door.Read(d, api.OpGetSessionToken, door.SignedOnly[api.GetSessionTokenRequest](), s.getSessionToken)
+}
+
+// getCallerIdentity tells callers who they are, which no policy can forbid.
+func (s *Service) getCallerIdentity(c *door.Call, _ store.Reader, _ *api.GetCallerIdentityRequest) (*api.GetCallerIdentityResponse, error) {
+	p := c.Principal
+	if p.Kind == policy.PrincipalService {
+		return nil, accessDenied("Service principals have no identity in an account.")
+	}
+	return &api.GetCallerIdentityResponse{Account: &p.Account, Arn: &p.ARN, UserId: &p.UserID}, nil
+}
+
+// credentials seals a session and gives it as its caller gets it.
+func (s *Service) credentials(opened *session.Session) (*api.Credentials, error) {
+	token, err := session.Token(s.keys, opened)
+	if err != nil {
+		return nil, err
+	}
+	return &api.Credentials{
+		AccessKeyId: &opened.AccessKeyID, SecretAccessKey: awsapi.Ptr(string(opened.Secret.Reveal())),
+		SessionToken: &token, Expiration: &opened.Expires,
+	}, nil
+}
