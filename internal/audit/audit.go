@@ -34,18 +34,25 @@ import (
 // logDir is the log's place in the node's data directory.
 const logDir = "audit"
 
-// segmentBytes is the size at which a new segment is begun.
-const segmentBytes = 64 << 20
+// tuning is what tests do otherwise.
+type tuning struct {
+	segmentBytes    int64         // size at which a new segment is begun
+	syncDelay       time.Duration // from a write to its fsync; both fit in 100 ms
+	checkpointEvery time.Duration // at most, while there is something to write
+	wrap            func(output) output
+}
+
+var usual = tuning{segmentBytes: 64 << 20, syncDelay: 50 * time.Millisecond, checkpointEvery: time.Second}
 
 // Log is the node's own audit log, open for writing. It is safe for concurrent
 // use, and one process at a time can hold it.
 type Log struct {
-	disk         *disk
-	keys         *seal.Keyring
-	db           *store.DB // nil when nothing is staged
-	id           *identity
-	segmentBytes int64
-	recovery     Recovery
+	disk     *disk
+	keys     *seal.Keyring
+	db       *store.DB // nil when nothing is staged
+	id       *identity
+	how      tuning
+	recovery Recovery
 
 	failure atomic.Pointer[error] // the first failed write or fsync
 	size    atomic.Int64          // records that readers may read
@@ -83,16 +90,16 @@ type Log struct {
 // longer fits its own checkpoint is refused. db may be nil where nothing is
 // ever staged; it must stay open until the log is closed.
 func Open(dir string, db *store.DB, keys *seal.Keyring) (*Log, error) {
-	return open(dir, db, keys, segmentBytes, nil)
+	return open(dir, db, keys, usual)
 }
 
-func open(dir string, db *store.DB, keys *seal.Keyring, segmentBytes int64, wrap func(output) output) (*Log, error) {
-	d, err := openDisk(filepath.Join(dir, logDir), wrap)
+func open(dir string, db *store.DB, keys *seal.Keyring, how tuning) (*Log, error) {
+	d, err := openDisk(filepath.Join(dir, logDir), how.wrap)
 	if err != nil {
 		return nil, err
 	}
 	l := &Log{
-		disk: d, keys: keys, db: db, segmentBytes: segmentBytes, gathering: new(batch),
+		disk: d, keys: keys, db: db, how: how, gathering: new(batch),
 		claims: claims{places: map[uint64]int64{}, strays: map[uint64]bool{}},
 		dirty:  make(chan struct{}, 1), closing: make(chan struct{}), stopped: make(chan struct{}),
 	}
@@ -143,8 +150,7 @@ func (l *Log) Append(rec *Record) error {
 	if err != nil {
 		return err
 	}
-	_, err = l.push(record)
-	return err
+	return l.push(pending{record: record})
 }
 
 // Healthy is nil while the log can be written. After a failed write or fsync it

@@ -124,6 +124,15 @@ func (d *disk) open(name string, flags int) (output, error) {
 	return f, nil
 }
 
+// syncSegment brings a segment to disk that another process wrote.
+func (d *disk) syncSegment(first int64) error {
+	out, err := d.reopen(first)
+	if err != nil {
+		return err
+	}
+	return errors.Join(out.Sync(), out.Close())
+}
+
 // replace puts a small file in place, durably and as a whole.
 func (d *disk) replace(name string, data []byte) error {
 	temporary := name + ".new"

@@ -76,7 +76,7 @@ func TestAFailedWriteOrSyncIsTheEnd(t *testing.T) {
 
 func breakLog(t *testing.T, dir string, d *brokenDisk) {
 	acknowledged := 0
-	l, err := open(dir, nil, testKeys(), smallSegments, d.wrap)
+	l, err := open(dir, nil, testKeys(), broken(d.wrap))
 	if err == nil {
 		acknowledged = appendUntilBroken(t, l)
 		expectBroken(t, l)
@@ -166,14 +166,19 @@ func (d *volatileDisk) losePower(t *rapid.T, dir string) {
 }
 
 // Whatever of the unsynced bytes a power failure leaves, the log opens, and
-// holds all that was on disk.
+// holds all that was on disk: also what a process wrote that was killed.
 func TestAPowerFailureLosesOnlyWhatWasNotSynced(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		work := must1(os.MkdirTemp("", "audit"))(t)
 		defer os.RemoveAll(work)
 		running, dir := filepath.Join(work, "running"), filepath.Join(work, "after")
 		d := &volatileDisk{synced: map[string]int64{}}
-		l := must1(open(running, nil, testKeys(), smallSegments, d.wrap))(t)
+		for range rapid.IntRange(0, 2).Draw(t, "kills") {
+			l := must1(open(running, nil, testKeys(), broken(d.wrap)))(t)
+			appendCalls(t, l, 0, rapid.IntRange(0, 9).Draw(t, "written"))
+			kill(t, l)
+		}
+		l := must1(open(running, nil, testKeys(), broken(d.wrap)))(t)
 		appendCalls(t, l, 0, rapid.IntRange(0, 9).Draw(t, "checkpointed"))
 		outside := must1(l.Checkpoint(context.Background()))(t)
 		appendCalls(t, l, 100, 100+rapid.IntRange(0, 9).Draw(t, "synced"))
@@ -187,6 +192,14 @@ func TestAPowerFailureLosesOnlyWhatWasNotSynced(t *testing.T) {
 		must0(t, l.Close())
 		checkAfterPowerFailure(t, dir, outside, safe)
 	})
+}
+
+// kill leaves the log as a process that dies would: what was written is written,
+// and nothing is settled.
+func kill(t tester, l *Log) {
+	close(l.closing)
+	<-l.stopped
+	must0(t, l.closeFiles())
 }
 
 func checkAfterPowerFailure(t *rapid.T, dir string, outside []byte, safe int64) {

@@ -55,12 +55,19 @@ func newKeys(dir string) *seal.Keyring {
 	return keys
 }
 
-// smallSegments makes a few records fill a segment.
-const smallSegments = 2000
+// inTests has a few records fill a segment.
+var inTests = tuning{segmentBytes: 2000, syncDelay: usual.syncDelay, checkpointEvery: usual.checkpointEvery}
+
+// broken is inTests on a disk that is not as it should be.
+func broken(wrap func(output) output) tuning {
+	how := inTests
+	how.wrap = wrap
+	return how
+}
 
 func openLog(t tester, dir string) *Log {
 	t.Helper()
-	return must1(open(dir, nil, testKeys(), smallSegments, nil))(t)
+	return must1(open(dir, nil, testKeys(), inTests))(t)
 }
 
 // call is a plausible record; each n gives another.
@@ -131,13 +138,6 @@ func copyDir(t tester, from, to string) {
 }
 
 func logFile(dir, name string) string { return filepath.Join(dir, logDir, name) }
-
-func kinds(r *Report) (list []Kind) {
-	for _, p := range r.Problems {
-		list = append(list, p.Kind)
-	}
-	return list
-}
 
 // findTampering verifies a log that should not verify.
 func findTampering(t tester, opts VerifyOptions) *Report {

@@ -80,6 +80,48 @@ func TestALogHasOneHolder(t *testing.T) {
 	verifyWhole(t, dir, outside)
 }
 
+func TestSizeCountsWholeRecords(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := Size(dir); err == nil {
+		t.Error("a directory without a log has a size")
+	}
+	for _, want := range []int64{0, 1, 30} {
+		l := openLog(t, dir)
+		appendCalls(t, l, int(l.Size()), int(want))
+		if got := must1(Size(dir))(t); got != want {
+			t.Errorf("size of a running log is %d, want %d", got, want)
+		}
+		must0(t, l.Close())
+		if got := must1(Size(dir))(t); got != want {
+			t.Errorf("size is %d, want %d", got, want)
+		}
+	}
+	verifyWhole(t, dir, nil)
+}
+
+// A running node's log verifies at any moment, whatever is being written.
+func TestVerifyBesideARunningNode(t *testing.T) {
+	dir := t.TempDir()
+	how := inTests
+	how.syncDelay, how.checkpointEvery = 0, 0
+	l := must1(open(dir, nil, testKeys(), how))(t)
+	var all sync.WaitGroup
+	for w := range 4 {
+		all.Go(func() { appendCalls(t, l, w*500, w*500+500) })
+	}
+	for range 20 {
+		outside := must1(l.Checkpoint(context.Background()))(t)
+		if r := verifyWhole(t, dir, outside); !r.Live {
+			t.Error("the node is not said to be running")
+		}
+	}
+	all.Wait()
+	must0(t, l.Close())
+	if r := verifyWhole(t, dir, nil); r.Size != 2000 {
+		t.Errorf("the log holds %d records", r.Size)
+	}
+}
+
 func TestAClosedLogTakesNothing(t *testing.T) {
 	dir := t.TempDir()
 	l := openLog(t, dir)

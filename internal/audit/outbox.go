@@ -75,6 +75,16 @@ func (c *claims) place(seq uint64, index int64) {
 	c.seq = max(c.seq, seq)
 }
 
+// placeAll notes where the staged ones of these records lie. It happens before
+// any checkpoint can cover them: see settle.
+func (c *claims) placeAll(records []pending, first int64) {
+	for i, p := range records {
+		if p.seq != 0 {
+			c.place(p.seq, first+int64(i))
+		}
+	}
+}
+
 // below lists the records that lie below an index.
 func (c *claims) below(size int64) (seqs []uint64) {
 	c.mu.Lock()
@@ -125,9 +135,7 @@ func (l *Log) move(seq uint64, record []byte, stray bool) {
 	if !l.claims.claim(seq, stray) {
 		return
 	}
-	if index, err := l.push(record); err == nil {
-		l.claims.place(seq, index)
-	}
+	l.push(pending{record, seq})
 }
 
 // clearOutbox deletes the rows whose records a durable log of c's size holds,

@@ -121,6 +121,25 @@ func Read(ctx context.Context, dir string, keys *seal.Keyring, from int64, follo
 	}
 }
 
+// Size is the number of whole records in the log in dir/audit, for finding a
+// place to read from. Like Read it works beside a running node.
+func Size(dir string) (int64, error) {
+	firsts, err := segments(filepath.Join(dir, logDir))
+	if err != nil || len(firsts) == 0 {
+		return 0, err
+	}
+	last := firsts[len(firsts)-1]
+	c := cursorAt(filepath.Join(dir, logDir), position{segment: last}, last)
+	defer c.close()
+	for err == nil {
+		_, err = c.read()
+	}
+	if err == io.EOF || errors.Is(err, errTorn) {
+		err = nil
+	}
+	return c.next, err
+}
+
 // readOrWait yields an entry, or waits a moment for one that is being written;
 // false ends the reading.
 func readOrWait(ctx context.Context, c *cursor, keys *seal.Keyring, follow bool, yield func(Entry, error) bool) bool {

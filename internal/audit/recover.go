@@ -128,8 +128,28 @@ func (l *Log) recoverTail(from *resume, head []byte) error {
 	if known != nil && l.tree.size < known.size {
 		return tampered("it ends at record %d, and the store knows of a checkpoint of %d", l.tree.size, known.size)
 	}
-	l.recovery.Cut, err = l.disk.cut(c.at)
-	return err
+	if l.recovery.Cut, err = l.disk.cut(c.at); err != nil || l.recovery.Records == 0 {
+		return err
+	}
+	return l.syncTail(from.at.segment)
+}
+
+// syncTail brings to disk what a process that died had only written: the next
+// checkpoint covers it.
+func (l *Log) syncTail(from int64) error {
+	firsts, err := segments(l.disk.dir)
+	if err != nil {
+		return err
+	}
+	for _, first := range firsts {
+		if first < from {
+			continue
+		}
+		if err := l.disk.syncSegment(first); err != nil {
+			return fmt.Errorf("audit: bring the log to disk: %w", err)
+		}
+	}
+	return l.disk.sync()
 }
 
 // checkCovered looks whether the files reach as far as the checkpoint says.

@@ -31,7 +31,7 @@ func TestOpenRefusesATamperedLog(t *testing.T) {
 			if _, err := Open(dir, nil, testKeys()); !errors.Is(err, ErrTampered) {
 				t.Errorf("Open: %v", err)
 			}
-			if _, err := open(dir, nil, testKeys(), smallSegments, nil); errors.Is(err, errInUse) {
+			if _, err := open(dir, nil, testKeys(), inTests); errors.Is(err, errInUse) {
 				t.Errorf("a refused Open still holds the log")
 			}
 			if name != "a handed-out one there" {

@@ -7,11 +7,6 @@ import (
 	"time"
 )
 
-const (
-	syncDelay       = 50 * time.Millisecond // from a write to its fsync; both fit in 100 ms
-	checkpointEvery = time.Second
-)
-
 // mark is the state of the log at one moment.
 type mark struct {
 	at   position
@@ -27,15 +22,15 @@ func (l *Log) run() {
 		case <-l.closing:
 			return
 		case <-l.dirty:
-			l.pause(syncDelay)
+			l.pause(l.how.syncDelay)
 			l.flush() // a failure is kept: see poison
 			if due == nil {
-				due = time.After(checkpointEvery - time.Since(l.lastSettled()))
+				due = time.After(l.how.checkpointEvery - time.Since(l.lastSettled()))
 			}
 		case <-due:
 			due = nil
 			if _, err := l.settle(context.Background()); err != nil && l.Healthy() == nil {
-				due = time.After(checkpointEvery) // the store did not answer: try again
+				due = time.After(l.how.checkpointEvery) // the store did not answer: try again
 			}
 		}
 	}

@@ -9,31 +9,35 @@ import (
 // batch is what is written with one write(2): the records of whoever came while
 // the batch before it was being written.
 type batch struct {
-	records [][]byte // encoded, not yet sealed
-	first   int64    // index of the first, once written
-	written bool     // guarded by Log.writeMu, like err and first
+	records []pending
+	written bool // guarded by Log.writeMu, like err
 	err     error
 }
 
-// push writes an encoded record and returns its index. Callers that come at the
+// pending is a record to be written: encoded, not yet sealed.
+type pending struct {
+	record []byte
+	seq    uint64 // the outbox's, 0 when it was not staged
+}
+
+// push writes a record. Callers that come at the
 // same time share a write: the first to get writeMu writes for all.
-func (l *Log) push(record []byte) (int64, error) {
-	b, place := l.enqueue(record)
+func (l *Log) push(p pending) error {
+	b := l.enqueue(p)
 	l.writeMu.Lock()
 	defer l.writeMu.Unlock()
 	if !b.written {
 		l.write(l.take())
 	}
-	return b.first + int64(place), b.err
+	return b.err
 }
 
 // enqueue adds a record to the batch that is being gathered.
-func (l *Log) enqueue(record []byte) (b *batch, place int) {
+func (l *Log) enqueue(p pending) *batch {
 	l.queueMu.Lock()
 	defer l.queueMu.Unlock()
-	b = l.gathering
-	b.records = append(b.records, record)
-	return b, len(b.records) - 1
+	l.gathering.records = append(l.gathering.records, p)
+	return l.gathering
 }
 
 // take ends the gathering of a batch. writeMu is held, so a batch that is not
@@ -48,7 +52,8 @@ func (l *Log) take() *batch {
 
 // write writes a batch. writeMu is held.
 func (l *Log) write(b *batch) {
-	b.written, b.first = true, l.tree.size
+	b.written = true
+	first := l.tree.size
 	if b.err = l.Healthy(); b.err != nil {
 		return
 	}
@@ -56,6 +61,7 @@ func (l *Log) write(b *batch) {
 		b.err = l.poison(fmt.Errorf("audit: write to the log: %w", err))
 		return
 	}
+	l.claims.placeAll(b.records, first)
 	l.size.Store(l.tree.size)
 	l.grown.ring()
 	select {
@@ -66,13 +72,13 @@ func (l *Log) write(b *batch) {
 
 // writeEntries seals the records at their places and hands them to the
 // operating system.
-func (l *Log) writeEntries(records [][]byte) error {
+func (l *Log) writeEntries(records []pending) error {
 	if err := l.rotate(); err != nil {
 		return err
 	}
 	l.buf = l.buf[:0]
-	for _, record := range records {
-		sealed := l.keys.Seal(sealTable, indexKey(l.tree.size), record)
+	for _, p := range records {
+		sealed := l.keys.Seal(sealTable, indexKey(l.tree.size), p.record)
 		leaf := tlog.RecordHash(sealed)
 		l.buf = appendEntry(l.buf, l.tree.size, leaf, sealed)
 		l.tree.add(leaf, nil)
@@ -85,7 +91,7 @@ func (l *Log) writeEntries(records [][]byte) error {
 // rotate begins a new segment when there is none or the present one is full.
 // The full one is synced and closed by the next flush.
 func (l *Log) rotate() error {
-	if l.out != nil && l.at.offset < l.segmentBytes {
+	if l.out != nil && l.at.offset < l.how.segmentBytes {
 		return nil
 	}
 	out, err := l.disk.create(l.tree.size)
