@@ -10,7 +10,7 @@ func (c *compiler) actions(s *statement, n node, e parts) error {
 		return err
 	}
 	if negated && (c.kind == KindTrust || c.kind == KindResourceOrganization) {
-		return faultf(m.at, "a %s must not have NotAction", c.kind)
+		return faultf(m.at, "%s must not have NotAction", c.kind.indefinite())
 	}
 	items, err := texts(m.name, m.value)
 	if err != nil {

@@ -66,7 +66,7 @@ func (c *compiler) version(v node) error {
 
 func (c *compiler) id(m *member) error {
 	if !c.kind.hasID() {
-		return faultf(m.at, "a %s must not have an Id", c.kind)
+		return faultf(m.at, "%s must not have an Id", c.kind.indefinite())
 	}
 	if m.value.kind != '"' {
 		return faultf(m.value.at, "Id must be a string")

@@ -29,6 +29,14 @@ func (k Kind) String() string {
 	return "policy of an unknown kind"
 }
 
+// indefinite returns the name with its article.
+func (k Kind) indefinite() string {
+	if k == KindIdentity {
+		return "an " + k.String()
+	}
+	return "a " + k.String()
+}
+
 func (k Kind) hasPrincipal() bool {
 	return k == KindResource || k == KindTrust || k == KindResourceOrganization
 }

@@ -47,11 +47,11 @@ func (c *compiler) parts(n node) (parts, error) {
 		case "Sid", "Effect", "Action", "NotAction", "Condition":
 		case "Resource", "NotResource":
 			if !c.kind.hasResource() {
-				return nil, faultf(m.at, "a %s must not have %s: the role that carries it is the resource", c.kind, m.name)
+				return nil, faultf(m.at, "%s must not have %s: the role that carries it is the resource", c.kind.indefinite(), m.name)
 			}
 		case "Principal", "NotPrincipal":
 			if !c.kind.hasPrincipal() {
-				return nil, faultf(m.at, "a %s must not have %s: it speaks of whoever it is attached to", c.kind, m.name)
+				return nil, faultf(m.at, "%s must not have %s: it speaks of whoever it is attached to", c.kind.indefinite(), m.name)
 			}
 		default:
 			return nil, faultf(m.at, "a statement has no element %q", m.name)
