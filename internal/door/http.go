@@ -41,7 +41,7 @@ func (d *Door) wireCall(r *http.Request) *Call {
 		Header:    r.Header,
 		SourceIP:  host,
 		UserAgent: r.UserAgent(),
-		Secure:    r.TLS != nil,
+		Secure:    r.TLS != nil || isWithinPlatform(r.Context()),
 		door:      d,
 	}
 }

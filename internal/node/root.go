@@ -1,9 +1,6 @@
 package node
 
 import (
-	"crypto/rand"
-	"encoding/base32"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"cloister/internal/door/session"
 	"cloister/internal/seal"
 )
 
@@ -68,7 +66,8 @@ func ensureRootCredential(dir string, getenv func(string) string) (*RootCredenti
 		if _, err := os.Stat(filepath.Join(dir, rootFile)); err == nil {
 			return ReadRootCredential(dir)
 		}
-		id, secret = newAccessKey()
+		made, madeSecret := session.NewAccessKey(session.LongTermPrefix)
+		id, secret = made, string(madeSecret.Reveal())
 	}
 	text, err := json.MarshalIndent(rootDocument{id, secret}, "", "  ")
 	if err != nil {
@@ -78,12 +77,4 @@ func ensureRootCredential(dir string, getenv func(string) string) (*RootCredenti
 		return nil, fmt.Errorf("keep the root credential: %w", err)
 	}
 	return &RootCredential{id, seal.NewSecret([]byte(secret))}, nil
-}
-
-// newAccessKey makes a key pair of AWS's form: AKIA and 16 letters and digits,
-// and a secret of 40 characters.
-func newAccessKey() (id, secret string) {
-	b := make([]byte, 40)
-	_, _ = rand.Read(b) // never fails since Go 1.24
-	return "AKIA" + base32.StdEncoding.EncodeToString(b[:10]), base64.StdEncoding.EncodeToString(b[10:])
 }

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net/http"
+	"os"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"cloister/internal/node"
+)
+
+// clients are AWS's own clients of one node, with one access key.
+type clients struct {
+	iam    *iam.Client
+	sts    *sts.Client
+	lambda *lambda.Client
+	logs   *cloudwatchlogs.Client
+}
+
+func newClients(dir, endpoint, accessKeyID, secret string) (*clients, error) {
+	ca, err := os.ReadFile(node.CAFile(dir))
+	if err != nil {
+		return nil, err
+	}
+	trusted := x509.NewCertPool()
+	if !trusted.AppendCertsFromPEM(ca) {
+		return nil, fmt.Errorf("%s holds no certificate", node.CAFile(dir))
+	}
+	config := aws.Config{
+		Region:       node.DefaultRegion,
+		BaseEndpoint: aws.String(endpoint),
+		Credentials:  credentials.NewStaticCredentialsProvider(accessKeyID, secret, ""),
+		HTTPClient: &http.Client{Transport: &http.Transport{
+			TLSClientConfig: &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12},
+		}},
+	}
+	return &clients{
+		iam: iam.NewFromConfig(config), sts: sts.NewFromConfig(config),
+		lambda: lambda.NewFromConfig(config), logs: cloudwatchlogs.NewFromConfig(config),
+	}, nil
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"cloister/internal/node"
+)
+
+func newUp(o *options) *cobra.Command {
+	config := node.Config{Getenv: os.Getenv}
+	verbose := false
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Start a node",
+		Long: `Start a node and serve until SIGTERM or Ctrl-C, which drain it. When it can
+serve it prints one line, "ready URL". The first start makes the data directory,
+its keys, a local CA and the root credential of account ` + node.Account + `.`,
+		Example: `  cloister up
+  cloister up --data ./data --listen 127.0.0.1:0
+  cloister up --store postgres://cloister@/cloister?host=/run/postgresql`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			config.Dir = o.dir
+			setLogging(verbose)
+			return up(cmd, config)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&config.Listen, "listen", node.DefaultListen, "address to listen on; port 0 takes a free one")
+	flags.BoolVar(&config.Plaintext, "plaintext", false, "serve HTTP instead of HTTPS, on loopback only")
+	flags.StringVar(&config.PassphraseFile, "root-key-passphrase-file", "", "take the root key from the passphrase in this file")
+	flags.StringVar(&config.Store, "store", "", "keep state in PostgreSQL (postgres://…) instead of the data directory")
+	flags.StringVar(&config.Region, "region", node.DefaultRegion, "the node's region")
+	flags.BoolVar(&verbose, "verbose", false, "log more")
+	return cmd
+}
+
+func setLogging(verbose bool) {
+	level := slog.LevelInfo
+	if verbose {
+		level = slog.LevelDebug
+	}
+	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})))
+}
+
+func up(cmd *cobra.Command, config node.Config) error {
+	ctx := cmd.Context()
+	n, err := node.Start(ctx, config)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(cmd.OutOrStdout(), "ready", n.URL())
+	<-ctx.Done()
+	slog.Info("draining")
+	return n.Stop()
+}

@@ -1,0 +1,51 @@
+package node
+
+import (
+	"fmt"
+	"net"
+	"strings"
+)
+
+// Config is what a node is started with.
+type Config struct {
+	Dir            string // the data directory, made if need be
+	Listen         string // host:port; port 0 takes a free one
+	Plaintext      bool   // serve HTTP, on loopback only
+	PassphraseFile string // of the root key; empty: a key file in Dir
+	Store          string // empty: embedded in Dir; postgres://… : PostgreSQL
+	Region         string // empty: us-east-1
+	Getenv         func(string) string
+}
+
+// DefaultListen is where a node listens if not told otherwise.
+const DefaultListen = "127.0.0.1:4566"
+
+// DefaultRegion is the region of a node that is not told one.
+const DefaultRegion = "us-east-1"
+
+// check refuses what would be unsafe.
+func (c *Config) check() error {
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return fmt.Errorf("the address %q is not HOST:PORT: %w", c.Listen, err)
+	}
+	if c.Plaintext && !isLoopback(host) {
+		return fmt.Errorf("--plaintext is allowed on loopback only, and %s is not: leave out --plaintext, or listen on 127.0.0.1", c.Listen)
+	}
+	if c.Store != "" && !isPostgres(c.Store) {
+		return fmt.Errorf("the store is not a postgres:// URL: leave out --store for the embedded engine")
+	}
+	return nil
+}
+
+func isPostgres(url string) bool {
+	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}

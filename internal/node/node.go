@@ -1,0 +1,170 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"cloister/internal/audit"
+	"cloister/internal/awsapi"
+	iamapi "cloister/internal/awsapi/iam"
+	lambdaapi "cloister/internal/awsapi/lambda"
+	logsapi "cloister/internal/awsapi/logs"
+	stsapi "cloister/internal/awsapi/sts"
+	"cloister/internal/blob"
+	"cloister/internal/door"
+	"cloister/internal/seal"
+	"cloister/internal/service/iam"
+	"cloister/internal/service/lambda"
+	"cloister/internal/service/logs"
+	"cloister/internal/service/sts"
+	"cloister/internal/store"
+)
+
+// Node is a running node.
+type Node struct {
+	config Config
+	lock   *os.File
+	keys   *seal.Keyring
+	db     *store.DB
+	audit  *audit.Log
+	door   *door.Door
+	iam    *iam.Service
+	lambda *lambda.Service
+	logs   *logs.Service
+	plane  *plane
+
+	listener net.Listener
+	server   *http.Server
+	stopping sync.Once
+	closers  []func() error // run last to first
+}
+
+// Services are the AWS services that a node has.
+func Services() []*awsapi.Service {
+	return []*awsapi.Service{iamapi.Service, stsapi.Service, lambdaapi.Service, logsapi.Service}
+}
+
+// Start opens the data directory and serves. The node answers when Start has
+// returned; URL tells where.
+func Start(ctx context.Context, config Config) (_ *Node, err error) {
+	if config.Region == "" {
+		config.Region = DefaultRegion
+	}
+	if err := config.check(); err != nil {
+		return nil, err
+	}
+	if err := seal.HardenProcess(); err != nil {
+		return nil, fmt.Errorf("keep other processes out of this one's memory: %w", err)
+	}
+	n := &Node{config: config}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.close())
+		}
+	}()
+	for _, step := range []func(context.Context) error{n.openDir, n.openStore, n.makeServices, n.listen} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return n, nil
+}
+
+func (n *Node) openDir(context.Context) (err error) {
+	if n.lock, err = lockDir(n.config.Dir); err != nil {
+		return err
+	}
+	n.onClose(n.lock.Close)
+	n.keys, err = seal.Open(seal.RootOptions{Dir: n.config.Dir, PassphraseFile: n.config.PassphraseFile, Create: true})
+	return err
+}
+
+func (n *Node) openStore(ctx context.Context) error {
+	engine, err := n.openEngine(ctx)
+	if err != nil {
+		return err
+	}
+	if n.db, err = store.Open(engine, n.keys); err != nil {
+		return errors.Join(err, engine.Close())
+	}
+	n.onClose(n.db.Close)
+	if n.audit, err = audit.Open(n.config.Dir, n.db, n.keys); err != nil {
+		return err
+	}
+	n.onClose(n.audit.Close)
+	return nil
+}
+
+func (n *Node) makeServices(context.Context) error {
+	root, err := ensureRootCredential(n.config.Dir, n.config.Getenv)
+	if err != nil {
+		return err
+	}
+	blobs, err := blob.OpenDir(filepath.Join(n.config.Dir, "blobs"), n.keys)
+	if err != nil {
+		return err
+	}
+	n.iam = iam.New(iam.Options{DB: n.db, Keys: n.keys, Account: Account, RootAccessKeyID: root.AccessKeyID, RootSecret: root.Secret})
+	n.onClose(n.iam.Close)
+	n.logs = logs.New(n.db)
+	n.onClose(n.logs.Close)
+	n.plane = newPlane(n)
+	n.lambda = lambda.New(lambda.Config{DB: n.db, Blobs: blobs, Code: n.plane, Runtimes: n.plane})
+	n.door = door.New(door.Config{DB: n.db, Audit: n.audit, Directory: n.iam, Services: Services(), Region: n.config.Region})
+	n.iam.Register(n.door)
+	sts.New(sts.Options{Keys: n.keys, Roles: n.iam}).Register(n.door)
+	n.logs.Register(n.door)
+	n.lambda.Register(n.door)
+	if err := n.lambda.Start(n.plane); err != nil {
+		return err
+	}
+	n.onClose(n.stopFunctions)
+	return nil
+}
+
+// onClose has fn run when the node stops, before what was given earlier.
+func (n *Node) onClose(fn func() error) { n.closers = append(n.closers, fn) }
+
+func (n *Node) close() error {
+	var failed error
+	for i := len(n.closers) - 1; i >= 0; i-- {
+		failed = errors.Join(failed, n.closers[i]())
+	}
+	n.closers = nil
+	return failed
+}
+
+// drainTime is how long requests and functions that run may take to end.
+const drainTime = 20 * time.Second
+
+func (n *Node) stopFunctions() error {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	n.lambda.Stop(ctx)
+	return n.plane.close(ctx)
+}
+
+// Stop drains: no new connections, what runs may end, then everything is
+// closed. It may be called more than once; later calls do nothing.
+func (n *Node) Stop() (err error) {
+	n.stopping.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+		defer cancel()
+		err = n.server.Shutdown(ctx)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = n.server.Close()
+		}
+		err = errors.Join(err, n.close())
+	})
+	return err
+}
+
+// Door is the node's door, for tests that walk its registry.
+func (n *Node) Door() *door.Door { return n.door }

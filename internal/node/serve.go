@@ -1,0 +1,126 @@
+package node
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+// endpointFile tells the other commands where the node on a directory listens.
+const endpointFile = "endpoint"
+
+// CAFile is the certificate that clients of the node on dir trust.
+func CAFile(dir string) string { return filepath.Join(dir, caFile) }
+
+// listen opens the listener and serves.
+func (n *Node) listen(context.Context) error {
+	config, err := n.tlsConfig()
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", n.config.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w; another node may be running there: choose another --listen, or port 0 for a free one", err)
+	}
+	n.listener = listener
+	n.server = newServer(n.door)
+	n.onClose(n.server.Close)
+	if err := writeFile(filepath.Join(n.config.Dir, endpointFile), []byte(n.URL()+" "+n.config.Region+"\n"), 0o644); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	if config != nil {
+		listener = tls.NewListener(listener, config)
+	}
+	go serve(n.server, listener)
+	return nil
+}
+
+// newServer bounds what a slow or endless client can hold. Bodies have no time
+// limit of their own: an invocation may wait for its function for 15 minutes.
+func newServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug),
+	}
+}
+
+func serve(server *http.Server, listener net.Listener) {
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+		slog.Error("a listener failed", "address", listener.Addr().String(), "error", err)
+	}
+}
+
+// URL is where the node serves.
+func (n *Node) URL() string {
+	scheme := "https"
+	if n.config.Plaintext {
+		scheme = "http"
+	}
+	return scheme + "://" + n.listener.Addr().String()
+}
+
+// tlsConfig is nil for a node that serves plain HTTP. The CA is made in any
+// case, so that env prints the same whichever way the node is started next.
+func (n *Node) tlsConfig() (*tls.Config, error) {
+	ca, err := openAuthority(n.config.Dir, n.keys, time.Now())
+	if err != nil {
+		return nil, fmt.Errorf("open the local CA: %w", err)
+	}
+	if n.config.Plaintext {
+		return nil, nil
+	}
+	issuer := &leafIssuer{ca: ca}
+	if _, err := issuer.get(nil); err != nil {
+		return nil, err
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: issuer.get, NextProtos: []string{"h2", "http/1.1"}}, nil
+}
+
+// leafIssuer issues the server's certificate anew before it runs out.
+type leafIssuer struct {
+	ca *authority
+
+	mu    sync.Mutex
+	leaf  *tls.Certificate
+	until time.Time
+}
+
+func (i *leafIssuer) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	now := time.Now()
+	if i.leaf != nil && now.Before(i.until) {
+		return i.leaf, nil
+	}
+	leaf, err := i.ca.leaf(now)
+	if err != nil {
+		return nil, err
+	}
+	i.leaf, i.until = leaf, now.AddDate(0, 0, leafDays/2)
+	return leaf, nil
+}
+
+// ReadEndpoint is where the node on dir serves, and its region.
+func ReadEndpoint(dir string) (endpoint, region string, err error) {
+	text, err := os.ReadFile(filepath.Join(dir, endpointFile))
+	if err != nil {
+		return "", "", fmt.Errorf("no node was ever started on %s: run cloister up --data %s", dir, dir)
+	}
+	endpoint, region, ok := strings.Cut(strings.TrimSpace(string(text)), " ")
+	if !ok {
+		return "", "", fmt.Errorf("%s is damaged: start the node again to write it anew", filepath.Join(dir, endpointFile))
+	}
+	return endpoint, region, nil
+}

@@ -1,0 +1,129 @@
+package logs
+
+import (
+	"math"
+	"strings"
+
+	api "cloister/internal/awsapi/logs"
+	"cloister/internal/door"
+	"cloister/internal/store"
+)
+
+// Limits of one answer.
+const (
+	maxEvents = 10_000
+	maxAnswer = 1048576 // bytes
+)
+
+// window is the span that a request asks for, without what is past the group's
+// retention. to is exclusive; nil stands for no end.
+func window(c *door.Call, g *group, from, to *int64) span {
+	w := span{val(from), or(to, math.MaxInt64)}
+	if g.Retention > 0 {
+		w.from = max(w.from, c.Time.UnixMilli()-g.Retention*millisPerDay)
+	}
+	return w
+}
+
+func (s *Service) getEvents(c *door.Call, r store.Reader, in *api.GetLogEventsRequest) (*api.GetLogEventsResponse, error) {
+	g, row, err := findGroup(c, r, in.LogGroupName, in.LogGroupIdentifier)
+	if err != nil {
+		return nil, err
+	}
+	st, err := streams.Get(r, g.key(*in.LogStreamName))
+	if err != nil {
+		return nil, or404(err, noStream())
+	}
+	q, err := parseQuery(in, window(c, row, in.StartTime, in.EndTime))
+	if err != nil {
+		return nil, err
+	}
+	if err := readStream(r, st.ID, q.within, q.take); err != nil {
+		return nil, err
+	}
+	return q.answer(), nil
+}
+
+// query is one page of GetLogEvents: forwards from a place, or backwards.
+type query struct {
+	within   span
+	backward bool
+	edge     position // the page lies behind it, or before it when backward
+	limit    int
+
+	found []*stored
+	size  int
+}
+
+// parseQuery reads the token, which tells direction and place, or begins at the
+// head or, as AWS does if not told otherwise, at the tail.
+func parseQuery(in *api.GetLogEventsRequest, within span) (*query, error) {
+	q := &query{within: within, limit: int(or(in.Limit, maxEvents))}
+	token := val(in.NextToken)
+	if token == "" {
+		q.backward = !val(in.StartFromHead)
+		q.edge = position{Time: within.from, Index: -1}
+		if q.backward {
+			q.edge = position{Time: within.to}
+		}
+		return q, nil
+	}
+	direction, place, ok := strings.Cut(token, "/")
+	if !ok || direction != "f" && direction != "b" {
+		return nil, badToken()
+	}
+	q.backward = direction == "b"
+	var err error
+	q.edge, err = decodePosition(place)
+	if !q.backward {
+		q.within.from = max(q.within.from, q.edge.Time)
+	}
+	return q, err
+}
+
+// take adds an event and reports whether more are wanted. Going backwards, the
+// newest of all before the edge are kept.
+func (q *query) take(e *stored) bool {
+	side := e.at.compare(q.edge)
+	if q.backward {
+		if side >= 0 {
+			return false
+		}
+		q.add(e)
+		for len(q.found) > q.limit || q.size > maxAnswer {
+			q.size -= len(q.found[0].Message) + overhead
+			q.found = q.found[1:]
+		}
+		return true
+	}
+	if side <= 0 {
+		return true
+	}
+	if len(q.found) == q.limit || q.size+len(e.Message)+overhead > maxAnswer {
+		return false
+	}
+	q.add(e)
+	return true
+}
+
+func (q *query) add(e *stored) {
+	q.found = append(q.found, e)
+	q.size += len(e.Message) + overhead
+}
+
+// answer has tokens on both sides; at an end the token is the one that was
+// given, by which clients know the end.
+func (q *query) answer() *api.GetLogEventsResponse {
+	first, last := q.edge, q.edge
+	out := &api.GetLogEventsResponse{Events: []*api.OutputLogEvent{}}
+	for _, e := range q.found {
+		out.Events = append(out.Events, &api.OutputLogEvent{Timestamp: ptr(e.Time), Message: ptr(e.Message), IngestionTime: ptr(e.ingested)})
+	}
+	if len(q.found) > 0 {
+		first, last = q.found[0].at, q.found[len(q.found)-1].at
+	} else if q.backward {
+		last.Index-- // what comes to stand at the edge lies ahead
+	}
+	out.NextForwardToken, out.NextBackwardToken = ptr("f/"+last.encode()), ptr("b/"+first.encode())
+	return out
+}

@@ -1,0 +1,52 @@
+package logs
+
+import (
+	"cloister/internal/store"
+)
+
+// Names stay clear in keys: lists are in their order. Events are kept in
+// chunks, one row for each batch that was put: a row for each event would cost
+// a hundred times the work.
+var (
+	groups  = store.Define[group]("logs.group", store.Clear(0, 1, 2))
+	streams = store.Define[stream]("logs.stream", store.Clear(0, 1, 2, 3))
+	// chunks are keyed by the stream's id, the first event's time and the
+	// batch's number in its stream.
+	chunks = store.Define[chunk]("logs.chunk", store.Clear(0, 1, 2))
+	// removed are the ids of streams whose chunks are still to be deleted.
+	removed = store.Define[removal]("logs.removed")
+)
+
+type group struct {
+	Name      string
+	Created   int64 // milliseconds since 1970, as all times here
+	Retention int64 // days; 0: for ever
+	Class     string
+	Tags      map[string]string
+	Protected bool // against deletion
+	Bytes     int64
+}
+
+type stream struct {
+	ID           string // of its chunks; a stream made again under the same name has another
+	Name         string
+	Created      int64
+	Batches      int64 // how many were put
+	First, Last  int64 // times of events; 0: none yet
+	LastIngested int64
+	Bytes        int64
+}
+
+// chunk is one batch of events, in the order of their times.
+type chunk struct {
+	Ingested int64
+	Last     int64 // time of its last event
+	Events   []event
+}
+
+type event struct {
+	Time    int64
+	Message string
+}
+
+type removal struct{ StreamID string }

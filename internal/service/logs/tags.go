@@ -1,0 +1,118 @@
+package logs
+
+import (
+	"maps"
+	"strings"
+
+	"cloister/internal/awsapi"
+	api "cloister/internal/awsapi/logs"
+	"cloister/internal/door"
+	"cloister/internal/store"
+)
+
+func checkTags(tags map[string]string) error {
+	if len(tags) > 50 {
+		return awsapi.Errorf("TooManyTagsException", "A resource can have at most 50 tags.")
+	}
+	for key := range tags {
+		if strings.HasPrefix(strings.ToLower(key), "aws:") {
+			return invalid("Tag keys that begin with aws: are reserved.")
+		}
+	}
+	return nil
+}
+
+func needsOfTagResource(c *door.Call, r store.Reader, in *api.TagResourceRequest) ([]door.Need, error) {
+	return tagNeeds(c, r, "logs:TagResource", nil, in.ResourceArn, in.Tags)
+}
+
+func needsOfTagGroup(c *door.Call, r store.Reader, in *api.TagLogGroupRequest) ([]door.Need, error) {
+	return tagNeeds(c, r, "logs:TagLogGroup", in.LogGroupName, nil, in.Tags)
+}
+
+func tagNeeds(c *door.Call, r store.Reader, action string, name, arn *string, tags map[string]string) ([]door.Need, error) {
+	g, err := parseGroup(c, name, arn)
+	if err != nil {
+		return nil, err
+	}
+	need, err := groupNeed(r, action, g)
+	if err == nil {
+		addRequestTags(need.Context, tags)
+	}
+	return []door.Need{need}, err
+}
+
+func needsOfUntagResource(c *door.Call, r store.Reader, in *api.UntagResourceRequest) ([]door.Need, error) {
+	g, err := parseGroup(c, nil, in.ResourceArn)
+	if err != nil {
+		return nil, err
+	}
+	need, err := groupNeed(r, "logs:UntagResource", g)
+	if err == nil {
+		addTagKeys(need.Context, in.TagKeys)
+	}
+	return []door.Need{need}, err
+}
+
+func (s *Service) tagResource(c *door.Call, tx *store.Tx, in *api.TagResourceRequest) (*awsapi.None, error) {
+	return none, addGroupTags(c, tx, nil, in.ResourceArn, in.Tags)
+}
+
+func (s *Service) tagGroup(c *door.Call, tx *store.Tx, in *api.TagLogGroupRequest) (*awsapi.None, error) {
+	return none, addGroupTags(c, tx, in.LogGroupName, nil, in.Tags)
+}
+
+func addGroupTags(c *door.Call, tx *store.Tx, name, arn *string, tags map[string]string) error {
+	g, row, err := findGroup(c, tx, name, arn)
+	if err != nil {
+		return err
+	}
+	if row.Tags == nil {
+		row.Tags = map[string]string{}
+	}
+	maps.Copy(row.Tags, tags)
+	if err := checkTags(row.Tags); err != nil {
+		return err
+	}
+	return groups.Put(tx, g.key(), row)
+}
+
+func (s *Service) untagResource(c *door.Call, tx *store.Tx, in *api.UntagResourceRequest) (*awsapi.None, error) {
+	return none, removeGroupTags(c, tx, nil, in.ResourceArn, in.TagKeys)
+}
+
+func (s *Service) untagGroup(c *door.Call, tx *store.Tx, in *api.UntagLogGroupRequest) (*awsapi.None, error) {
+	return none, removeGroupTags(c, tx, in.LogGroupName, nil, in.Tags)
+}
+
+func removeGroupTags(c *door.Call, tx *store.Tx, name, arn *string, keys []string) error {
+	g, row, err := findGroup(c, tx, name, arn)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		delete(row.Tags, key)
+	}
+	return groups.Put(tx, g.key(), row)
+}
+
+func (s *Service) listTagsForResource(c *door.Call, r store.Reader, in *api.ListTagsForResourceRequest) (*api.ListTagsForResourceResponse, error) {
+	tags, err := groupTags(c, r, nil, in.ResourceArn)
+	return &api.ListTagsForResourceResponse{Tags: tags}, err
+}
+
+func (s *Service) listTagsGroup(c *door.Call, r store.Reader, in *api.ListTagsLogGroupRequest) (*api.ListTagsLogGroupResponse, error) {
+	tags, err := groupTags(c, r, in.LogGroupName, nil)
+	return &api.ListTagsLogGroupResponse{Tags: tags}, err
+}
+
+func groupTags(c *door.Call, r store.Reader, name, arn *string) (map[string]string, error) {
+	_, row, err := findGroup(c, r, name, arn)
+	if err != nil {
+		return nil, err
+	}
+	if row.Tags == nil {
+		return map[string]string{}, nil
+	}
+	return row.Tags, nil
+}
