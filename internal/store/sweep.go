@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 )
@@ -21,7 +22,8 @@ func (db *DB) sweepLoop(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			if _, err := db.Sweep(ctx); err != nil && ctx.Err() == nil {
+			// An unhealthy store has told everybody already.
+			if _, err := db.Sweep(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, ErrUnhealthy) {
 				slog.Error("removing expired rows failed and will be tried again", "error", err)
 			}
 		}

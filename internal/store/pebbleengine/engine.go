@@ -53,7 +53,8 @@ type Engine struct {
 
 	failure  atomic.Pointer[error] // why nothing is answered any more
 	poisoned chan struct{}         // closed when failure is set
-	fatal    func(error)           // ends the process
+	opened   atomic.Bool
+	fatal    func(error) // ends the process, once opened
 }
 
 var _ store.Engine = (*Engine)(nil)
@@ -84,14 +85,26 @@ func open(fs vfs.FS, dir string, keys *seal.Keyring, fatal func(error)) (*Engine
 		poisoned: make(chan struct{}),
 		fatal:    fatal,
 	}
-	e.db, err = pebble.Open(dir, e.options(cryptFS{fs, keys.Derive(filesPurpose, 32)}))
-	if err != nil {
+	if err := e.openPebble(cryptFS{fs, keys.Derive(filesPurpose, 32)}, dir); err != nil {
 		return nil, fmt.Errorf("opening the store in %s: %w", dir, errors.Join(err, lock.Close()))
 	}
 	e.shown.snapshot = e.newSnapshot()
 	go e.publish()
 	e.writer <- struct{}{}
 	return e, nil
+}
+
+// openPebble turns what pebble panics with, on some errors of the disk, into
+// an error as well.
+func (e *Engine) openPebble(fs vfs.FS, dir string) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%v", r)
+		}
+	}()
+	e.db, err = pebble.Open(dir, e.options(fs))
+	e.opened.Store(err == nil)
+	return err
 }
 
 func lockError(dir string, err error) error {

@@ -52,6 +52,9 @@ func (logger) Errorf(format string, args ...any) {
 func (l logger) Fatalf(format string, args ...any) {
 	err := fmt.Errorf(format, args...)
 	l.engine.poison(err)
+	if !l.engine.opened.Load() {
+		panic(err) // openPebble returns it
+	}
 	if !strings.HasPrefix(format, "pebble: fatal commit error") {
 		l.engine.fatal(err)
 	}
