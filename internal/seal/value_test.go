@@ -100,7 +100,7 @@ func TestOlderGenerationsStillOpen(t *testing.T) {
 
 func TestMACAndDeriveDependOnPurposeAndRoot(t *testing.T) {
 	k := testKeyring()
-	if k.MAC("a", []byte("x")) != k.MAC("a", []byte("x")) {
+	if first := k.MAC("a", []byte("x")); first != k.MAC("a", []byte("x")) {
 		t.Error("the same data gave two MACs")
 	}
 	distinct := map[string]bool{}

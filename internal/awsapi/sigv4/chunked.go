@@ -147,9 +147,12 @@ func (c *chunkReader) checkChunk() error {
 	return c.chain.check(algorithm+"-PAYLOAD", emptyHash)
 }
 
-// finish checks the last chunk, the trailer, and that the length is the one
-// that was declared and nothing follows.
+// finish checks that the length is the one that was declared, then the last
+// chunk, the trailer, and that nothing follows.
 func (c *chunkReader) finish() error {
+	if c.decoded != c.declared {
+		return wrongLength()
+	}
 	if err := c.checkChunk(); err != nil {
 		return err
 	}
@@ -159,9 +162,6 @@ func (c *chunkReader) finish() error {
 		}
 	} else if err := c.readTrailer(); err != nil {
 		return err
-	}
-	if c.decoded != c.declared {
-		return wrongLength()
 	}
 	if _, err := c.r.ReadByte(); err != io.EOF {
 		return firstError(err, malformedBody())
