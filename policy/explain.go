@@ -2,6 +2,7 @@ package policy
 
 import (
 	"encoding/base64"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -211,7 +212,7 @@ func (s *statement) traceConditions(t *StatementTrace, ctx Context) bool {
 		}
 		t.Conditions = append(t.Conditions, ConditionTrace{
 			Operator: c.operator, Key: c.written, Line: c.line,
-			Wanted: c.values, Present: present, Seen: c.show(seen), Holds: holds,
+			Wanted: slices.Clone(c.values), Present: present, Seen: c.show(seen), Holds: holds,
 		})
 	}
 	return t.Failed == ""
@@ -219,7 +220,7 @@ func (s *statement) traceConditions(t *StatementTrace, ctx Context) bool {
 
 // show returns values that JSON can carry.
 func (c *condition) show(seen []string) []string {
-	shown := append([]string{}, seen...)
+	shown := append([]string{}, seen...) // never null in JSON
 	_, binary := c.operand.(binarySet)
 	for i, v := range seen {
 		if binary || !utf8.ValidString(v) {
