@@ -95,13 +95,17 @@ func list(all []Named, req *Request, denies Reason) finding {
 
 // look adds what one policy says. An Allow is looked at only if it could say
 // more than is known, a Deny always.
+//
+// A policy of a kind that does not belong where it is found can only deny:
+// an identity policy taken for a resource's would allow everyone.
 func (f *finding) look(n *Named, req *Request, denies Reason) {
 	if n.Policy == nil {
 		return
 	}
+	misplaced := !n.Policy.belongs(denies)
 	for i := range n.Policy.statements {
 		s := &n.Policy.statements[i]
-		if !s.deny && f.grant == grantDirect {
+		if !s.deny && (misplaced || f.grant == grantDirect) {
 			continue
 		}
 		g := s.evaluate(req)
@@ -114,6 +118,13 @@ func (f *finding) look(n *Named, req *Request, denies Reason) {
 			f.grant, f.policy, f.statement = g, n, i
 		}
 	}
+}
+
+// belongs tells whether the policy's kind fits the layer with these denies:
+// only policies of resources say whom they speak of.
+func (p *Policy) belongs(denies Reason) bool {
+	ofResource := denies == ExplicitDenyRCP || denies == ExplicitDenyResource
+	return p.kind.hasPrincipal() == ofResource
 }
 
 // decide weighs the layers when nothing denied explicitly.

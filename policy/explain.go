@@ -47,7 +47,8 @@ type PolicyTrace struct {
 }
 
 // StatementTrace is what one statement says. A statement that does not apply
-// names the first element that failed: Action, Resource, Principal or Condition.
+// names the first element that failed: Action, Resource, Principal or Condition;
+// Kind stands for an Allow in a policy of a kind that has no place there.
 type StatementTrace struct {
 	StatementRef
 	Effect     string           `json:"effect"`
@@ -100,39 +101,39 @@ func reference(n *Named, i int) StatementRef {
 
 // steps walks the layers that speak to this principal, in Evaluate's order.
 func steps(ps *Policies, req *Request) []Step {
-	all := organization("resource control policy", ps.ResourceOrganization, req)
+	all := organization("resource control policy", ps.ResourceOrganization, req, ExplicitDenyRCP)
 	if req.Principal.hasAccount() {
-		all = append(all, organization("service control policy", ps.Organization, req)...)
+		all = append(all, organization("service control policy", ps.Organization, req, ExplicitDenySCP)...)
 	}
 	if ps.Resource != nil {
-		all = append(all, step("resource-based policy", []Named{*ps.Resource}, req))
+		all = append(all, step("resource-based policy", []Named{*ps.Resource}, req, ExplicitDenyResource))
 	}
 	if req.Principal.hasAccount() || len(ps.Identity) > 0 {
-		all = append(all, step("identity-based policy", ps.Identity, req))
+		all = append(all, step("identity-based policy", ps.Identity, req, ExplicitDenyIdentity))
 	}
 	if ps.Boundary != nil {
-		all = append(all, step("permissions boundary", []Named{*ps.Boundary}, req))
+		all = append(all, step("permissions boundary", []Named{*ps.Boundary}, req, ExplicitDenyBoundary))
 	}
 	if needsSession(ps, req) {
-		all = append(all, step("session policy", ps.Session, req))
+		all = append(all, step("session policy", ps.Session, req, ExplicitDenySession))
 	}
 	return all
 }
 
-func organization(layer string, levels [][]Named, req *Request) []Step {
+func organization(layer string, levels [][]Named, req *Request, denies Reason) []Step {
 	var all []Step
 	for i, level := range levels {
-		s := step(layer, level, req)
+		s := step(layer, level, req, denies)
 		s.Level = i + 1
 		all = append(all, s)
 	}
 	return all
 }
 
-func step(layer string, policies []Named, req *Request) Step {
+func step(layer string, policies []Named, req *Request, denies Reason) Step {
 	s := Step{Layer: layer, Outcome: outcomeImplicit, Policies: []PolicyTrace{}}
 	for i := range policies {
-		p := tracePolicy(&policies[i], req)
+		p := tracePolicy(&policies[i], req, denies)
 		s.Outcome = stronger(s.Outcome, p.Outcome)
 		s.Policies = append(s.Policies, p)
 	}
@@ -156,13 +157,16 @@ func stronger(a, b string) string {
 	return outcomeImplicit
 }
 
-func tracePolicy(n *Named, req *Request) PolicyTrace {
+func tracePolicy(n *Named, req *Request, denies Reason) PolicyTrace {
 	t := PolicyTrace{Name: n.Name, Outcome: outcomeImplicit, Statements: []StatementTrace{}}
 	if n.Policy == nil {
 		return t
 	}
 	for i := range n.Policy.statements {
 		st := n.Policy.statements[i].trace(req)
+		if st.Effect == "Allow" && !n.Policy.belongs(denies) {
+			st.Applies, st.Failed, st.Names = false, "Kind", ""
+		}
 		st.StatementRef = reference(n, i)
 		t.Statements = append(t.Statements, st)
 		switch {

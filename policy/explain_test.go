@@ -110,3 +110,35 @@ func TestZeroValues(t *testing.T) {
 		t.Error("an unknown value has the name of a known one")
 	}
 }
+
+// TestMisplacedPolicy: a policy of the wrong kind denies, but allows nothing.
+func TestMisplacedPolicy(t *testing.T) {
+	open := document(`{"Effect":"Allow","Action":"*","Resource":"*"}`, `{"Effect":"Deny","Action":"a:Denied","Resource":"*"}`)
+	identity := named(t, policy.KindIdentity, "identity", open)
+	resource := named(t, policy.KindResource, "resource", strings.ReplaceAll(open, `"Action"`, `"Principal":"*","Action"`))
+	user := policy.Principal{Kind: policy.PrincipalUser, Account: "123456789012", ARN: "arn:aws:iam::123456789012:user/u"}
+	for name, c := range map[string]struct {
+		ps   policy.Policies
+		who  policy.Principal
+		want policy.Reason
+	}{
+		"resource":             {policy.Policies{Resource: &identity}, policy.Principal{}, policy.ImplicitDenyResource},
+		"identity":             {policy.Policies{Identity: []policy.Named{resource}}, user, policy.ImplicitDenyIdentity},
+		"boundary":             {policy.Policies{Identity: []policy.Named{identity}, Boundary: &resource}, user, policy.ImplicitDenyBoundary},
+		"session":              {policy.Policies{Identity: []policy.Named{identity}, Session: []policy.Named{resource}}, user, policy.ImplicitDenySession},
+		"organization":         {policy.Policies{Identity: []policy.Named{identity}, Organization: [][]policy.Named{{resource}}}, user, policy.ImplicitDenySCP},
+		"resourceOrganization": {policy.Policies{Resource: &resource, ResourceOrganization: [][]policy.Named{{identity}}}, user, policy.ImplicitDenyRCP},
+	} {
+		req := &policy.Request{Principal: c.who, Action: "a:Other", Resource: "*"}
+		if d := policy.Evaluate(&c.ps, req); d.Reason != c.want {
+			t.Errorf("%s: %s, want %s", name, d.Reason, c.want)
+		}
+		if text, _ := json.Marshal(policy.Explain(&c.ps, req)); !strings.Contains(string(text), `"failed":"Kind"`) {
+			t.Errorf("%s: not explained: %s", name, text)
+		}
+		req.Action = "a:Denied"
+		if d := policy.Evaluate(&c.ps, req); !d.Reason.Explicit() {
+			t.Errorf("%s: %s, want an explicit deny", name, d.Reason)
+		}
+	}
+}
