@@ -1,8 +1,6 @@
 package pebbleengine
 
 import (
-	"fmt"
-
 	"github.com/cockroachdb/pebble/v2"
 
 	"cloister/internal/store"
@@ -36,19 +34,17 @@ func (e *Engine) commit(t *tx) (*commit, error) {
 	return c, nil
 }
 
-// applyBatch writes to the log and to memory. Pebble panics when it cannot
-// start a new log, and calls Fatalf when the log failed meanwhile.
-func (e *Engine) applyBatch(b *pebble.Batch) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			e.poison(fmt.Errorf("%v", r))
-			err = e.Healthy()
-		}
-	}()
-	if err := e.db.ApplyNoSyncWait(b, pebble.Sync); err != nil {
-		e.poison(err)
+// applyBatch writes to the log and to memory. It does not wait for a pebble
+// that stands still because the disk has failed.
+func (e *Engine) applyBatch(b *pebble.Batch) error {
+	applied := make(chan error, 1)
+	go func() { applied <- e.db.ApplyNoSyncWait(b, pebble.Sync) }()
+	select {
+	case err := <-applied:
+		return err
+	case <-e.poisoned:
+		return e.Healthy()
 	}
-	return e.Healthy()
 }
 
 // publish waits for the log, commit by commit in order, and makes each one

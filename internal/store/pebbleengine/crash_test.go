@@ -25,13 +25,12 @@ func rounds(usual, long int) int {
 	return usual
 }
 
-// openOn opens a store on a file system. Where pebble would end the process,
-// the goroutine ends.
+// openOn opens a store on a file system.
 func openOn(fs vfs.FS, keys *seal.Keyring) (*store.DB, error) {
 	if err := fs.MkdirAll("db", 0o700); err != nil {
 		return nil, err
 	}
-	e, err := open(fs, "db", keys, func(error) { runtime.Goexit() })
+	e, err := open(fs, "db", keys)
 	if err != nil {
 		return nil, err
 	}

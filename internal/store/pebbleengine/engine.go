@@ -9,10 +9,10 @@
 // what readers see, is its event delivered, and is Update told.
 //
 // Known limits: the directory must be on a file system whose fsync tells the
-// truth. After a write or fsync that failed the engine answers nothing more,
-// because nobody knows what a second fsync would leave behind; opening the
-// directory again recovers what is there. Where pebble cannot go on at all,
-// the process exits.
+// truth. After a write or fsync that failed the engine answers nothing more and
+// changes nothing more, because nobody knows what a second fsync would leave
+// behind; a new process that opens the directory recovers what is there. Where
+// pebble finds its own state inconsistent, the process exits.
 package pebbleengine
 
 import (
@@ -53,8 +53,7 @@ type Engine struct {
 
 	failure  atomic.Pointer[error] // why nothing is answered any more
 	poisoned chan struct{}         // closed when failure is set
-	opened   atomic.Bool
-	fatal    func(error) // ends the process, once opened
+	opened   atomic.Bool           // from here on errors of the disk are final
 }
 
 var _ store.Engine = (*Engine)(nil)
@@ -65,13 +64,13 @@ func Open(dir string, keys *seal.Keyring) (*Engine, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the store's directory: %w", err)
 	}
-	return open(vfs.Default, dir, keys, exit)
+	return open(vfs.Default, dir, keys)
 }
 
 // filesPurpose derives the key of the files.
 const filesPurpose = "store files"
 
-func open(fs vfs.FS, dir string, keys *seal.Keyring, fatal func(error)) (*Engine, error) {
+func open(fs vfs.FS, dir string, keys *seal.Keyring) (*Engine, error) {
 	lock, err := pebble.LockDirectory(dir, fs)
 	if err != nil {
 		return nil, lockError(dir, err)
@@ -83,9 +82,8 @@ func open(fs vfs.FS, dir string, keys *seal.Keyring, fatal func(error)) (*Engine
 		drained:  make(chan struct{}),
 		last:     durable(),
 		poisoned: make(chan struct{}),
-		fatal:    fatal,
 	}
-	if err := e.openPebble(cryptFS{fs, keys.Derive(filesPurpose, 32)}, dir); err != nil {
+	if err := e.openPebble(cryptFS{guardFS{fs, e}, keys.Derive(filesPurpose, 32)}, dir); err != nil {
 		return nil, fmt.Errorf("opening the store in %s: %w", dir, errors.Join(err, lock.Close()))
 	}
 	e.shown.snapshot = e.newSnapshot()
@@ -189,16 +187,25 @@ func (e *Engine) Healthy() error {
 // Check implements store.Engine.
 func (e *Engine) Check(context.Context) error { return e.db.CheckLevels(nil) }
 
-// Close implements store.Engine. After a failure it leaves the directory
-// locked until the process ends: pebble could only make things worse.
+// Close implements store.Engine. After a failure the directory stays locked
+// until the process ends.
 func (e *Engine) Close() error {
 	if err := e.acquire(context.Background()); err != nil {
 		return err
 	}
 	close(e.queue)
-	<-e.drained
-	e.release(e.shown.snapshot)
-	return errors.Join(e.db.Close(), e.lock.Close())
+	closed := make(chan error, 1)
+	go func() {
+		<-e.drained
+		e.release(e.shown.snapshot)
+		closed <- errors.Join(e.db.Close(), e.lock.Close())
+	}()
+	select {
+	case err := <-closed:
+		return err
+	case <-e.poisoned:
+		return e.Healthy()
+	}
 }
 
 // poison makes the engine answer nothing any more.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -36,8 +35,7 @@ func (e *Engine) options(fs vfs.FS) *pebble.Options {
 	return o
 }
 
-// logger passes on what people must know and turns what pebble takes for the
-// end of the process into the end of the engine.
+// logger passes on what people must know.
 type logger struct{ engine *Engine }
 
 func (logger) Infof(string, ...any) {}
@@ -46,21 +44,12 @@ func (logger) Errorf(format string, args ...any) {
 	slog.Warn("store: " + fmt.Sprintf(format, args...))
 }
 
-// Fatalf must not return, or pebble would go on with a manifest that is not on
-// the disk. The one exception is the commit of a batch, which only passes the
-// log's error on to us.
+// Fatalf must not return: pebble found its state inconsistent.
 func (l logger) Fatalf(format string, args ...any) {
 	err := fmt.Errorf(format, args...)
-	l.engine.poison(err)
 	if !l.engine.opened.Load() {
 		panic(err) // openPebble returns it
 	}
-	if !strings.HasPrefix(format, "pebble: fatal commit error") {
-		l.engine.fatal(err)
-	}
-}
-
-func exit(err error) {
-	fmt.Fprintln(os.Stderr, "cloister: the store cannot go on and the process ends; mend the disk and start again:", err)
+	fmt.Fprintln(os.Stderr, "cloister: the store is inconsistent and the process ends; start it again, and restore a backup if that does not help:", err)
 	os.Exit(1)
 }
