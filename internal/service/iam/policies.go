@@ -104,7 +104,7 @@ func (s *Service) createPolicy(c *door.Call, tx *store.Tx, in *api.CreatePolicyR
 		return nil, err
 	}
 	answer := summarisePolicy(p, usage{})
-	answer.Tags = wireTags(tags)
+	answer.Tags = shownTags(tags)
 	return &api.CreatePolicyResponse{Policy: answer}, nil
 }
 
@@ -147,7 +147,7 @@ func (s *Service) getPolicy(c *door.Call, r store.Reader, in *api.GetPolicyReque
 		return nil, err
 	}
 	answer := summarisePolicy(p, u)
-	answer.Description, answer.Tags = optional(p.Description), wireTags(p.Tags)
+	answer.Description, answer.Tags = optional(p.Description), shownTags(p.Tags)
 	return &api.GetPolicyResponse{Policy: answer}, nil
 }
 

@@ -145,6 +145,6 @@ func summariseRole(r *role) *api.Role {
 
 func describeRole(r *role) *api.Role {
 	d := summariseRole(r)
-	d.Tags, d.PermissionsBoundary, d.RoleLastUsed = wireTags(r.Tags), describeBoundary(r.Boundary), &api.RoleLastUsed{}
+	d.Tags, d.PermissionsBoundary, d.RoleLastUsed = shownTags(r.Tags), describeBoundary(r.Boundary), &api.RoleLastUsed{}
 	return d
 }

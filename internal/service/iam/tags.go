@@ -180,6 +180,14 @@ func listEntityTags[T any](c *door.Call, r store.Reader, k *kind[T], name, marke
 	return paginate(*k.tags(v), tagSortKey, marker, maxItems)
 }
 
+// shownTags leaves the member out where there is no tag.
+func shownTags(tags []Tag) []*api.Tag {
+	if len(tags) == 0 {
+		return nil
+	}
+	return wireTags(tags)
+}
+
 func wireTags(tags []Tag) []*api.Tag {
 	return each(tags, func(t Tag) *api.Tag { return &api.Tag{Key: str(t.Key), Value: str(t.Value)} })
 }

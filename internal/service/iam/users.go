@@ -187,7 +187,7 @@ func summariseUser(u *user) *api.User {
 
 func describeUser(u *user) *api.User {
 	d := summariseUser(u)
-	d.Tags, d.PermissionsBoundary = wireTags(u.Tags), describeBoundary(u.Boundary)
+	d.Tags, d.PermissionsBoundary = shownTags(u.Tags), describeBoundary(u.Boundary)
 	return d
 }
 
