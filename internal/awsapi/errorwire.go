@@ -27,7 +27,7 @@ var commonErrors = [...]struct {
 	{"RequestTimeTooSkewed", "RequestTimeTooSkewed", 403},
 	{"ServiceUnavailable", "ServiceUnavailableException", 503},
 	{"SignatureDoesNotMatch", "InvalidSignatureException", 403},
-	{"Throttling", "ThrottlingException", 429},
+	{"Throttling", "ThrottlingException", 400},
 	{"ValidationError", "ValidationException", 400},
 }
 
@@ -254,6 +254,8 @@ func looseMembers(e *Error) []errorMember {
 			s = &looseString
 		case int, int32, int64:
 			s = &looseLong
+		case float64:
+			s = &looseDouble
 		case bool:
 			s = &looseBoolean
 		default:
@@ -268,6 +270,7 @@ func looseMembers(e *Error) []errorMember {
 var (
 	looseString  = Shape{Name: "String", Kind: KindString}
 	looseLong    = Shape{Name: "Long", Kind: KindLong}
+	looseDouble  = Shape{Name: "Double", Kind: KindDouble}
 	looseBoolean = Shape{Name: "Boolean", Kind: KindBoolean}
 )
 

@@ -1,5 +1,7 @@
 package awsapi
 
+import "reflect"
+
 // CompilePattern tells whether a model's pattern can be enforced.
 func CompilePattern(text string) error {
 	_, err := compilePattern(text)
@@ -32,4 +34,51 @@ func eachShape(s *Shape, seen map[*Shape]bool, visit func(*Shape)) {
 			eachShape(m.Shape, seen, visit)
 		}
 	}
+}
+
+// ForgetStatus empties the member that holds the HTTP status.
+func ForgetStatus(s *Shape, v any) {
+	p, rv, err := structPlan(s, v)
+	if err != nil {
+		panic(err)
+	}
+	for i := range p.fields {
+		if f := &p.fields[i]; f.Location == InStatus {
+			rv.Field(f.index).SetZero()
+		}
+	}
+}
+
+// Missing lists the members, by path, that are absent in v and below.
+func Missing(s *Shape, v any) []string {
+	p, rv, err := structPlan(s, v)
+	if err != nil {
+		panic(err)
+	}
+	return missing(p, rv, "")
+}
+
+func missing(p *plan, v reflect.Value, path string) []string {
+	var list []string
+	for i := range p.fields {
+		f := &p.fields[i]
+		inner, ok := open(v.Field(f.index))
+		if !ok {
+			list = append(list, path+f.Name)
+			continue
+		}
+		list = append(list, missingBelow(f.plan, inner, path+f.Name)...)
+	}
+	return list
+}
+
+func missingBelow(p *plan, v reflect.Value, path string) []string {
+	switch {
+	case p.shape.Kind == KindStructure && p.typ != eventSourceType:
+		return missing(p, v, path+".")
+	case p.shape.Kind == KindList && v.Len() > 0:
+		inner, _ := open(v.Index(0))
+		return missingBelow(p.elem, inner, path)
+	}
+	return nil
 }

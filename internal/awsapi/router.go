@@ -40,6 +40,9 @@ func NewRouter(services ...*Service) *Router {
 func (r *Router) Recognise(req *http.Request, scopeService string, body []byte) (*Match, *Error) {
 	m, err := r.recognise(req, scopeService, body)
 	m.ctx = req.Context()
+	if err == nil && scopeService != "" && m.Service.SigningName != scopeService {
+		return m, Errorf("SignatureDoesNotMatch", "Credential should be scoped to correct service: '%s'.", m.Service.SigningName)
+	}
 	return m, err
 }
 
@@ -85,10 +88,8 @@ func speakREST(services []*Service) bool {
 
 // target recognises awsJson by its header X-Amz-Target: Prefix.Operation.
 func (r *Router) target(req *http.Request, target string) (*Match, *Error) {
-	prefix, name, _ := strings.Cut(target, ".")
-	if i := strings.LastIndexByte(target, '.'); i >= 0 {
-		prefix, name = target[:i], target[i+1:]
-	}
+	dot := strings.LastIndexByte(target, '.')
+	prefix, name := target[:max(dot, 0)], target[dot+1:]
 	s := r.byTarget[prefix]
 	m := &Match{Protocol: jsonProtocol(req, s)}
 	if s != nil && s.speaks(m.Protocol) {
