@@ -1,61 +1,76 @@
 // Package blob keeps large objects: what Put has acknowledged is durable,
 // whole and sealed, and what it has not is never seen.
+//
+// A blob is written once under an id of its own ([NewID]) and then only read
+// or deleted; whoever needs another content needs another id. Which blobs are
+// still wanted is for the store to say: write the blob first, then commit the
+// record that names it, and delete the blob after the record is gone. What a
+// crash leaves behind in between is found by [Dir.Check].
 package blob
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 
 	"cloister/internal/seal"
 )
 
-// ErrNotFound is returned for a blob that is not there.
+// ErrNotFound is wrapped by what Open returns for a blob that is not there.
 var ErrNotFound = errors.New("blob not found")
 
 // Store keeps blobs by id. It is safe for concurrent use.
 type Store interface {
+	// Put stores all of r and returns its length. The blob is durable when Put
+	// returns nil, and whole or absent when it does not. Each id is put once.
 	Put(ctx context.Context, id string, r io.Reader) (size int64, err error)
+
+	// Open opens a blob for reading; close the Reader. A blob that was changed,
+	// cut or exchanged for another gives seal.ErrTampered, here or from a read.
 	Open(ctx context.Context, id string) (*Reader, error)
+
+	// Delete removes a blob for good. One that is not there is no error, so
+	// that it can be repeated. Readers that are open can go on.
 	Delete(ctx context.Context, id string) error
+
+	// List yields the ids of all blobs, in order. It stops at an error.
 	List(ctx context.Context) iter.Seq2[string, error]
 }
 
-// Reader reads one blob, from its start or anywhere.
-type Reader struct{}
-
-// Size is the number of bytes of the blob.
-func (r *Reader) Size() int64 { panic("skeleton") }
-
-// Read implements io.Reader.
-func (r *Reader) Read(p []byte) (int, error) { panic("skeleton") }
-
-// ReadAt implements io.ReaderAt.
-func (r *Reader) ReadAt(p []byte, off int64) (int, error) { panic("skeleton") }
+// Reader reads one blob: from its start with Read, or anywhere with ReadAt,
+// which is safe for concurrent use. Size is its length.
+type Reader struct {
+	*seal.SegmentReader
+	file io.Closer
+}
 
 // Close releases the blob.
-func (r *Reader) Close() error { panic("skeleton") }
+func (r *Reader) Close() error { return r.file.Close() }
 
-// Dir keeps blobs in a directory.
-type Dir struct{}
+// NewID returns a fresh random id: 32 hex digits.
+func NewID() string {
+	id := make([]byte, 16)
+	_, _ = rand.Read(id) // never fails
+	return hex.EncodeToString(id)
+}
 
-// OpenDir opens or makes the directory.
-func OpenDir(dir string, keys *seal.Keyring) (*Dir, error) { panic("skeleton") }
+// validID keeps everything but lower-case hex digits out of paths.
+func validID(id string) bool {
+	for i := range len(id) {
+		if c := id[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return len(id) == 32
+}
 
-// Put implements Store.
-func (d *Dir) Put(ctx context.Context, id string, r io.Reader) (int64, error) { panic("skeleton") }
-
-// Open implements Store.
-func (d *Dir) Open(ctx context.Context, id string) (*Reader, error) { panic("skeleton") }
-
-// Delete implements Store.
-func (d *Dir) Delete(ctx context.Context, id string) error { panic("skeleton") }
-
-// List implements Store.
-func (d *Dir) List(ctx context.Context) iter.Seq2[string, error] { panic("skeleton") }
-
-// NewID returns a fresh random id.
-func NewID() string { panic("skeleton") }
-
-var _ Store = (*Dir)(nil)
+func checkID(id string) error {
+	if !validID(id) {
+		return fmt.Errorf("blob id %.40q is not 32 hex digits", id)
+	}
+	return nil
+}
