@@ -161,6 +161,10 @@ func (r *program) do(raw string) (status int, h http.Header, body string) {
 
 func (r *program) next() (id, payload string) {
 	status, h, body := r.do("GET " + pathNext + " HTTP/1.1\r\nHost: x\r\n\r\n")
+	if status == 0 { // the connection is closed when the cell is killed
+		<-r.box.killed
+		r.killedBy(syscall.SIGKILL, false)
+	}
 	if status != 200 {
 		panic(fmt.Sprintf("next: %d %s", status, body))
 	}

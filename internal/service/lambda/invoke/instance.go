@@ -260,10 +260,20 @@ func (in *instance) stopIfIdle() {
 	}
 }
 
-// kill ends the cell, whatever it does; watch settles the rest.
+// kill ends the cell, whatever it does; watch settles the rest. The runtime is
+// killed before it can see, and complain, that its connections are closed.
 func (in *instance) kill() {
 	if in.box != nil {
 		in.box.Kill()
+	}
+	in.hangUp()
+}
+
+func (in *instance) hangUp() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for c := range in.conns {
+		_ = c.Close()
 	}
 }
 
@@ -280,9 +290,6 @@ func (in *instance) die() {
 	in.state, in.cur = stateDead, nil
 	in.timer.Stop()
 	close(in.gone)
-	for c := range in.conns {
-		_ = c.Close()
-	}
 }
 
 // watch waits for the end of the cell and settles what it left open.
@@ -301,6 +308,7 @@ func (in *instance) watch() {
 		in.die()
 	}
 	in.mu.Unlock()
+	in.hangUp()
 	if inv != nil {
 		in.crashed(inv, was, exit)
 	}

@@ -37,6 +37,7 @@ type wireRequest struct {
 	path         string
 	length       int64 // of the body; -1: chunked
 	close        bool  // the client wants no further exchange
+	old          bool  // HTTP/1.0, which knows no chunks
 	expect       bool  // the client waits for "100 Continue"
 	contentType  string
 	responseMode string
@@ -87,7 +88,7 @@ func (q *wireRequest) parseLine(line []byte) error {
 	switch string(version) {
 	case "HTTP/1.1":
 	case "HTTP/1.0":
-		q.close = true
+		q.close, q.old = true, true
 	default:
 		return &wireError{505, "HTTP Version Not Supported"}
 	}
@@ -267,7 +268,7 @@ func parseLength(value []byte) (int64, error) {
 // checkHead refuses a head that says its length twice: what is ambiguous here
 // could smuggle a request.
 func (q *wireRequest) checkHead(st headState) error {
-	if st.lengths+st.codings > 1 || (q.method == "GET" && q.length != 0) {
+	if st.lengths+st.codings > 1 || (q.old && st.codings > 0) || (q.method == "GET" && q.length != 0) {
 		return malformed("Bad Request")
 	}
 	return nil

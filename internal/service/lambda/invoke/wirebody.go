@@ -87,6 +87,9 @@ func (b *wireBody) line() ([]byte, error) {
 	if errors.Is(err, bufio.ErrBufferFull) {
 		return nil, malformed("Bad Request")
 	}
+	if err == nil && !bytes.HasSuffix(line, []byte("\r\n")) {
+		return nil, malformed("Bad Request") // readers differ about bare line feeds between chunks
+	}
 	return trimEOL(line), unexpected(err)
 }
 
