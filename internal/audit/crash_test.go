@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -23,7 +24,22 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(crashDir); dir != "" {
 		runUntilKilled(dir)
 	}
+	if flag.Parse(); flag.Lookup("test.bench").Value.String() == "" {
+		useMemory()
+	}
 	os.Exit(m.Run())
+}
+
+// useMemory keeps the directories of tests in memory where the machine has such
+// a place: no test here waits for a real disk, lost power is played.
+func useMemory() {
+	if os.Getenv("TMPDIR") != "" {
+		return
+	}
+	if dir, err := os.MkdirTemp("/dev/shm", "probe"); err == nil {
+		os.Remove(dir)
+		os.Setenv("TMPDIR", "/dev/shm")
+	}
 }
 
 // runUntilKilled appends and stages with all its might, and says on standard
