@@ -82,3 +82,54 @@ func missingBelow(p *plan, v reflect.Value, path string) []string {
 	}
 	return nil
 }
+
+// Taint fills v with one element everywhere, and with mark wherever a string is
+// sensitive or lies below what is. It returns how many it marked.
+func Taint(s *Shape, v any, mark string) int {
+	p, rv, err := structPlan(s, v)
+	if err != nil {
+		panic(err)
+	}
+	return taint(p, rv, mark, false)
+}
+
+func taint(p *plan, v reflect.Value, mark string, secret bool) (n int) {
+	secret = secret || p.shape.Is(Sensitive)
+	switch {
+	case p.typ == eventSourceType:
+	case p.shape.Kind == KindStructure:
+		for i := range p.fields {
+			f := &p.fields[i]
+			n += taint(f.plan, create(v.Field(f.index)), mark, secret || f.Is(Sensitive))
+		}
+	case p.shape.Kind == KindList:
+		v.Set(reflect.MakeSlice(p.typ, 1, 1))
+		n = taint(p.elem, create(v.Index(0)), mark, secret)
+	case p.shape.Kind == KindMap:
+		item := reflect.New(p.typ.Elem()).Elem()
+		n = taint(p.elem, create(item), mark, secret)
+		key := "bad key"
+		if secret || p.shape.Key.Is(Sensitive) {
+			key, n = mark, n+1
+		}
+		v.Set(reflect.MakeMap(p.typ))
+		v.SetMapIndex(reflect.ValueOf(key), item)
+	case secret && p.shape.Kind == KindString:
+		v.SetString(mark + " \x00")
+		n = 1
+	case secret && p.shape.Kind == KindBlob && p.typ == bytesType:
+		v.SetBytes([]byte(mark))
+		n = 1
+	}
+	return n
+}
+
+// IsSensitive says whether the member at the path, or one above it, is marked.
+func IsSensitive(s *Shape, path []string) bool {
+	for i := range s.Members {
+		if m := &s.Members[i]; m.Name == path[0] {
+			return m.Is(Sensitive) || len(path) > 1 && IsSensitive(m.Shape, path[1:])
+		}
+	}
+	return false
+}
