@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+
+	"github.com/fxamacker/cbor/v2"
 )
 
 // Every way that Go code commonly turns a value into text.
@@ -67,5 +69,18 @@ func TestSecretKeepsItsBytes(t *testing.T) {
 	}
 	if !(Secret{}).Empty() || s.Empty() {
 		t.Error("only the zero secret is empty")
+	}
+}
+
+// The store's encoding is CBOR, and what it encodes it seals.
+func TestSecretSurvivesCBOR(t *testing.T) {
+	type record struct{ Key Secret }
+	encoded, err := cbor.Marshal(record{NewSecret([]byte("abc"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back record
+	if err := cbor.Unmarshal(encoded, &back); err != nil || string(back.Key.Reveal()) != "abc" {
+		t.Errorf("came back as %q, %v", back.Key.Reveal(), err)
 	}
 }

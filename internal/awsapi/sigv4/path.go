@@ -13,14 +13,14 @@ func isS3(service string) bool {
 
 // rawPath is the path as it was sent: r.URL has lost some of it.
 func rawPath(r *http.Request) string {
-	path := r.URL.EscapedPath()
 	if strings.HasPrefix(r.RequestURI, "/") {
-		path, _, _ = strings.Cut(r.RequestURI, "?")
+		path, _, _ := strings.Cut(r.RequestURI, "?")
+		return path
 	}
-	if path == "" {
-		return "/"
+	if path := r.URL.EscapedPath(); path != "" {
+		return path
 	}
-	return path
+	return "/"
 }
 
 // appendPath appends the canonical path. S3's is the path with each octet
