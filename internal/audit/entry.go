@@ -31,6 +31,7 @@ type rawEntry struct {
 	index  int64
 	leaf   tlog.Hash
 	sealed []byte
+	head   [entryHeader]byte // as it was read
 }
 
 // size is the number of bytes that the entry takes in its file.
@@ -61,8 +62,8 @@ var (
 // nothing is left at all and errTorn when what is left is no entry; it does not
 // look at the hash.
 func readEntry(r io.Reader, e *rawEntry) error {
-	var head [entryHeader]byte
-	if n, err := io.ReadFull(r, head[:]); err != nil {
+	head := e.head[:]
+	if n, err := io.ReadFull(r, head); err != nil {
 		return tornUnless(err, n == 0 && err == io.EOF)
 	}
 	length := binary.BigEndian.Uint32(head[:4])

@@ -163,7 +163,7 @@ func (v *verification) loadOutside() error {
 	}
 	c, err := parseCheckpoint(text)
 	if err != nil {
-		return fmt.Errorf("audit: the checkpoint given: %w; give a file that `cloister audit checkpoint` wrote", err)
+		return fmt.Errorf("audit: the checkpoint given: %w; give a copy of the file audit/checkpoint in the node's data directory, taken earlier", err)
 	}
 	v.outside, v.report.Outside = c, c.size
 	if v.verifier == nil || signedByUs {
@@ -195,7 +195,7 @@ func (v *verification) openOutside() (text string, signedByUs bool, err error) {
 		text, _, _ := strings.Cut(string(v.opts.Checkpoint), "\n\n")
 		return text + "\n", false, nil
 	}
-	return "", false, fmt.Errorf("audit: the checkpoint given is no signed note: %w; give a file that `cloister audit checkpoint` wrote", err)
+	return "", false, fmt.Errorf("audit: the checkpoint given is no signed note: %w; give a copy of the file audit/checkpoint in the node's data directory, taken earlier", err)
 }
 
 func (v *verification) listSegments() (err error) {
