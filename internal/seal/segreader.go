@@ -47,8 +47,10 @@ func (k *Keyring) NewSegmentReader(r io.ReaderAt, size int64, context []byte) (*
 	if err := s.measure(size - segmentHeadSize); err != nil {
 		return nil, err
 	}
-	_, err := s.segment(s.last)
-	return s, err
+	if _, err := s.segment(s.last); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // measure works out how many segments sealed bytes hold. A last segment

@@ -78,10 +78,12 @@ var s3Wording = map[string]wording{
 }
 
 // ForProtocol returns e as the protocol's services give it: with the code
-// ending in Exception in the JSON and CBOR protocols, with S3's words in
-// restXml. Errors that are not this package's come back as they are. A wrong
-// clock is SignatureDoesNotMatch everywhere but in S3, which says
-// RequestTimeTooSkewed.
+// ending in Exception in the JSON and CBOR protocols, of which all but restJson1
+// answer with status 400
+// (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html),
+// and with S3's words in restXml. Errors that are not this package's come back
+// as they are. A wrong clock is SignatureDoesNotMatch everywhere but in S3,
+// which says RequestTimeTooSkewed.
 func ForProtocol(e *awsapi.Error, p awsapi.Protocol) *awsapi.Error {
 	w, ok := wordings(p)[e.Code]
 	if !ok {
@@ -96,6 +98,9 @@ func ForProtocol(e *awsapi.Error, p awsapi.Protocol) *awsapi.Error {
 	}
 	if w.message != "" {
 		out.Message = w.message
+	}
+	if p == awsapi.JSON10 || p == awsapi.JSON11 || p == awsapi.CBOR {
+		out.Status = http.StatusBadRequest
 	}
 	return &out
 }

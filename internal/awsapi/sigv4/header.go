@@ -49,7 +49,10 @@ func parseHeader(r *http.Request, header string) (*Signature, *awsapi.Error) {
 	if err := s.fill(c, stamp); err != nil {
 		return nil, err
 	}
-	return s, s.setPayloadHash(r.Header.Get("X-Amz-Content-Sha256"))
+	if err := s.setPayloadHash(r.Header.Get("X-Amz-Content-Sha256")); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 func unsupported(algorithmName string) *awsapi.Error {

@@ -82,7 +82,10 @@ func parseQuery(r *http.Request, q *queryAuth) (*Signature, *awsapi.Error) {
 	if err := s.fill(q.credentials, q.date); err != nil {
 		return nil, err
 	}
-	return s, s.setPayloadHash(presignedHash(r, q, s.Service))
+	if err := s.setPayloadHash(presignedHash(r, q, s.Service)); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 func missingFromQuery(q *queryAuth) *awsapi.Error {
