@@ -188,7 +188,7 @@ func (sp *spawner) probe() (*child.Event, error) {
 	sp.next++
 	id := sp.next
 	sp.mu.Unlock()
-	if err := sp.order(&child.Order{Op: child.OpProbe, ID: id}); err != nil {
+	if err := sp.order(&child.Order{Op: child.OpProbe, ID: id, Filter: program()}); err != nil {
 		return nil, err
 	}
 	select {

@@ -6,8 +6,10 @@ import (
 	"net/netip"
 	"path"
 	"strings"
+	"sync"
 
 	"cloister/internal/cell/child"
+	"cloister/internal/cell/filter"
 )
 
 // Bind shows a file or a directory of the host inside a cell: read-only,
@@ -57,7 +59,7 @@ const (
 	defaultTmp   = 64 << 20
 	defaultCPU   = 1000
 	maxCPU       = 256 * 1000
-	maxTextBytes = child.MaxMessage - 4096
+	maxTextBytes = child.MaxMessage - 16<<10
 )
 
 // Validate says whether s can be started at all; the error is a *SpecError.
@@ -222,7 +224,7 @@ func (s *Spec) checkSize() error {
 
 // order is the spec as the spawner takes it. It must be valid.
 func (s *Spec) order(id uint64) *child.Order {
-	o := &child.Order{Op: child.OpAssign, ID: id, Args: s.Args, Env: s.Env, Dir: orElse(s.Dir, "/")}
+	o := &child.Order{Op: child.OpAssign, ID: id, Args: s.Args, Env: s.Env, Dir: orElse(s.Dir, "/"), Filter: program()}
 	o.Limits = child.Limits{
 		Memory:    uint64(s.MemoryBytes),
 		CPUMillis: uint64(orElse(s.CPUMillis, defaultCPU)),
@@ -238,6 +240,9 @@ func (s *Spec) order(id uint64) *child.Order {
 	}
 	return o
 }
+
+// program is the filter of all cells.
+var program = sync.OnceValue(filter.Program)
 
 // orElse is v, or other when v is zero.
 func orElse[T comparable](v, other T) T {

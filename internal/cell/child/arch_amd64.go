@@ -1,7 +1,14 @@
 package child
 
-// elfMachine and auditArch are the machine's numbers in ELF and in seccomp.
+// elfMachine is the machine's number in ELF.
+const elfMachine = 62
+
+// Numbers that differ between machines and that package syscall lacks.
 const (
-	elfMachine = 62
-	auditArch  = 0xc000003e
+	sysPrlimit64    = 302
+	sysEventfd2     = 290
+	sysClockGettime = 228
+	sysSeccomp      = 317
+	sysMemfdCreate  = 319
+	sysExecveat     = 322
 )

@@ -1,7 +1,14 @@
 package child
 
-// elfMachine and auditArch are the machine's numbers in ELF and in seccomp.
+// elfMachine is the machine's number in ELF.
+const elfMachine = 183
+
+// Numbers that differ between machines and that package syscall lacks.
 const (
-	elfMachine = 183
-	auditArch  = 0xc00000b7
+	sysPrlimit64    = 261
+	sysEventfd2     = 19
+	sysClockGettime = 113
+	sysSeccomp      = 277
+	sysMemfdCreate  = 279
+	sysExecveat     = 281
 )

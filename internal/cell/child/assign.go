@@ -1,6 +1,6 @@
 package child
 
-import "golang.org/x/sys/unix"
+import "syscall"
 
 // assign gives a made cell its work and reports how it started.
 func (s *spawner) assign(o *Order, raw []byte, files []int) {
@@ -9,7 +9,7 @@ func (s *spawner) assign(o *Order, raw []byte, files []int) {
 	s.mu.Unlock()
 	if c == nil { // it died while it waited
 		closeAll(files)
-		s.tell(&Event{Kind: EventStarted, ID: o.ID, Failure: &Failure{Layer: LayerInit, What: "the cell has ended", Errno: unix.ESRCH}})
+		s.tell(&Event{Kind: EventStarted, ID: o.ID, Failure: &Failure{Layer: LayerInit, What: "the cell has ended", Errno: syscall.ESRCH}})
 		return
 	}
 	<-c.made
@@ -57,8 +57,7 @@ func (s *spawner) start(c *cell, o *Order, raw []byte, files []int) (*Event, []i
 	return ev, out
 }
 
-// prepare hands the order to the stage, sets the limits, and says go when they
-// hold. It closes files.
+// prepare sets the limits and hands the order to the stage. It closes files.
 func (s *spawner) prepare(c *cell, o *Order, raw []byte, files []int) error {
 	files, err := s.openBinds(o, files)
 	defer func() { closeAll(files) }()
@@ -78,13 +77,6 @@ func (s *spawner) prepare(c *cell, o *Order, raw []byte, files []int) error {
 		}
 	}
 	if err := send(c.control, raw, files...); err != nil {
-		return s.stageError(c, err)
-	}
-	if err := <-c.joined; err != nil {
-		return s.stageError(c, err)
-	}
-	goOrder := Order{Op: OpGo}
-	if err := send(c.control, goOrder.Marshal()); err != nil {
 		return s.stageError(c, err)
 	}
 	return nil

@@ -9,27 +9,31 @@ import (
 	"time"
 )
 
-// The kernel offers control groups in two versions. On a machine with version 1
-// each controller has a tree of its own, and a process joins each by a write
-// that takes milliseconds; with version 2 there is one tree, and a process is
-// born into its group. The few files needed are the same few lines either way,
-// so no library: the usual one drags in D-Bus, BPF and a logger, and this
-// package is initialised in every cell.
+// The kernel offers control groups in two versions. With version 2 there is one
+// tree, and a process is born into its group (CLONE_INTO_CGROUP). With version 1
+// each controller has a tree of its own, and moving a process takes
+// milliseconds, for which the kernel quiesces everything; but a thread that moves
+// itself, by writing 0, does not wait, and what it then forks is born where it
+// is. So one thread of the spawner forks all cells, from inside their groups.
+//
+// The few files needed are a few lines either way, so no library: the usual one
+// drags in D-Bus, BPF and a logger, and moves processes the slow way.
 
 // groups makes the control groups of cells, all below one directory (for each
 // tree) that belongs to this spawner.
 type groups interface {
 	create(name string) (group, error)
+	leave() error // undoes enter
 	close()
 }
 
 // group is the control group of one cell.
 type group interface {
 	set(Limits) error
-	// directory is an open file for CLONE_INTO_CGROUP, or -1 where join must be
-	// called.
+	// directory is an open file for CLONE_INTO_CGROUP, or -1 where enter moves
+	// the calling thread instead, for its children to be born in the group.
 	directory() int
-	join(pid int) error
+	enter() error
 	// watch calls the kernel's word for "out of memory" to a file that becomes
 	// readable; -1 where the kernel itself ends the whole group.
 	watch() (int, error)
@@ -147,11 +151,13 @@ func groupPrefix() string {
 
 // ownName names this spawner's directory: the process id, and its start time
 // against the id being used again.
-func ownName() string { return groupPrefix() + decimal(os.Getpid()) + "-" + startTime(os.Getpid()) }
+func ownName() string {
+	return groupPrefix() + strconv.Itoa(os.Getpid()) + "-" + startTime(os.Getpid())
+}
 
 // startTime is field 22 of /proc/PID/stat, "" when there is no such process.
 func startTime(pid int) string {
-	b, err := os.ReadFile("/proc/" + decimal(pid) + "/stat")
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return ""
 	}
@@ -257,6 +263,9 @@ func openPeak(path string) int {
 	}
 	return fd
 }
+
+// All cells of a node together weigh against the rest of the host as much as it
+// has processors, and each by its own share within that.
 
 // shares is the weight of version 1: 1024 a processor.
 func shares(cpuMillis uint64) uint64 { return max(2, cpuMillis*1024/1000) }

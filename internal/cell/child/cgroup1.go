@@ -3,9 +3,9 @@ package child
 import (
 	"errors"
 	"os"
+	"runtime"
 	"strconv"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 )
 
 // groups1 holds this spawner's directory in the tree of each controller.
@@ -35,7 +35,7 @@ func openGroups1(trees []hierarchy) (groups, error) {
 			return nil, errors.New(err.Error() + "; run as root, or on a machine with cgroup version 2 and delegation")
 		}
 	}
-	return g, nil
+	return g, put(g.cpu+"/cpu.shares", strconv.FormatUint(shares(1000*uint64(runtime.NumCPU())), 10))
 }
 
 func (g *groups1) dirs() []string { return []string{g.memory, g.cpu, g.pids} }
@@ -49,7 +49,7 @@ func (g *groups1) close() {
 func (g *groups1) create(name string) (group, error) {
 	c := &group1{groups1{g.memory + "/" + name, g.cpu + "/" + name, g.pids + "/" + name}}
 	for _, dir := range c.dirs() {
-		if err := unix.Mkdir(dir, 0o755); err != nil && err != unix.EEXIST {
+		if err := syscall.Mkdir(dir, 0o755); err != nil && err != syscall.EEXIST {
 			c.remove()
 			return nil, failed(LayerMemory, "make "+dir, err)
 		}
@@ -78,12 +78,15 @@ func (c *group1) set(l Limits) error {
 	return failed(LayerPids, "limit processes", put(c.pids+"/pids.max", strconv.FormatUint(l.Pids+1, 10))) // and pid1
 }
 
-// join moves a process. The first write waits for the kernel to quiesce, some
-// milliseconds; those right after it do not.
-func (c *group1) join(pid int) error {
-	for i, dir := range c.dirs() {
-		if err := put(dir+"/cgroup.procs", decimal(pid)); err != nil {
-			return failed([]string{LayerMemory, LayerCPU, LayerPids}[i], "join "+dir, err)
+func (c *group1) enter() error { return c.moveHere() }
+
+func (g *groups1) leave() error { return g.moveHere() }
+
+// moveHere moves the calling thread into the groups.
+func (g *groups1) moveHere() error {
+	for i, dir := range g.dirs() {
+		if err := put(dir+"/tasks", "0"); err != nil {
+			return failed([]string{LayerMemory, LayerCPU, LayerPids}[i], "enter "+dir, err)
 		}
 	}
 	return nil
@@ -92,17 +95,17 @@ func (c *group1) join(pid int) error {
 // watch asks for an event at every out-of-memory: version 1 ends only one
 // process of the group, and the others must not go on without it.
 func (c *group1) watch() (int, error) {
-	control, err := unix.Open(c.memory+"/memory.oom_control", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	control, err := syscall.Open(c.memory+"/memory.oom_control", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 	if err != nil {
 		return -1, err
 	}
-	defer unix.Close(control)
-	event, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	defer syscall.Close(control)
+	event, err := eventfd()
 	if err != nil {
 		return -1, err
 	}
-	if err := put(c.memory+"/cgroup.event_control", decimal(event)+" "+decimal(control)); err != nil {
-		unix.Close(event)
+	if err := put(c.memory+"/cgroup.event_control", strconv.Itoa(event)+" "+strconv.Itoa(control)); err != nil {
+		syscall.Close(event)
 		return -1, err
 	}
 	return event, nil
@@ -117,7 +120,7 @@ func (c *group1) usage() (peak uint64, oom bool) {
 func (c *group1) remove() error {
 	var first error
 	for _, dir := range c.dirs() {
-		if err := removeDir(dir); err != nil && err != unix.ENOENT && first == nil {
+		if err := removeDir(dir); err != nil && err != syscall.ENOENT && first == nil {
 			first = err
 		}
 	}

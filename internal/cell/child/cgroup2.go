@@ -3,10 +3,10 @@ package child
 import (
 	"errors"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 )
 
 // groups2 is this spawner's directory in the one tree.
@@ -32,6 +32,9 @@ func openGroups2(own string) (groups, error) {
 			g := &groups2{parent + "/" + ownName()}
 			if err = os.Mkdir(g.dir, 0o755); err == nil {
 				err = enable(g.dir)
+			}
+			if err == nil {
+				err = put(g.dir+"/cpu.weight", strconv.FormatUint(weight(1000*uint64(runtime.NumCPU())), 10))
 			}
 			if err == nil {
 				return g, nil
@@ -63,7 +66,7 @@ func parentDir(path string) string {
 // move into a group of their own.
 func passOn(parent string) error {
 	err := enable(parent)
-	if err != unix.EBUSY {
+	if err != syscall.EBUSY {
 		return err
 	}
 	home := parent + "/node"
@@ -71,7 +74,7 @@ func passOn(parent string) error {
 		return err
 	}
 	for _, pid := range []int{os.Getppid(), os.Getpid()} {
-		if err := put(home+"/cgroup.procs", decimal(pid)); err != nil {
+		if err := put(home+"/cgroup.procs", strconv.Itoa(pid)); err != nil {
 			return err
 		}
 	}
@@ -112,12 +115,12 @@ func (g *groups2) close() { removeTree(g.dir) }
 
 func (g *groups2) create(name string) (group, error) {
 	dir := g.dir + "/" + name
-	if err := unix.Mkdir(dir, 0o755); err != nil {
+	if err := syscall.Mkdir(dir, 0o755); err != nil {
 		return nil, failed(LayerMemory, "make "+dir, err)
 	}
-	fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	fd, err := syscall.Open(dir, oPath|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0)
 	if err != nil {
-		unix.Rmdir(dir)
+		syscall.Rmdir(dir)
 		return nil, failed(LayerMemory, "open "+dir, err)
 	}
 	return &group2{dir, fd}, nil
@@ -148,7 +151,9 @@ func (c *group2) set(l Limits) error {
 	return nil
 }
 
-func (c *group2) join(int) error { return nil }
+func (c *group2) enter() error { return nil }
+
+func (g *groups2) leave() error { return nil }
 
 func (c *group2) watch() (int, error) { return -1, nil }
 
@@ -160,7 +165,7 @@ func (c *group2) usage() (peak uint64, oom bool) {
 
 func (c *group2) remove() error {
 	if c.fd >= 0 {
-		unix.Close(c.fd)
+		syscall.Close(c.fd)
 		c.fd = -1
 	}
 	return removeDir(c.dir)

@@ -2,9 +2,8 @@ package child
 
 import (
 	"errors"
+	"syscall"
 	"unsafe"
-
-	"golang.org/x/sys/unix"
 )
 
 // errNoLandlock says that the kernel has no Landlock, or has it switched off.
@@ -12,21 +11,22 @@ var errNoLandlock = errors.New("the kernel has no Landlock, or not in its list o
 
 // Rights of Landlock by the ABI version that brought them.
 const (
-	llRead  = unix.LANDLOCK_ACCESS_FS_EXECUTE | unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_READ_DIR
-	llFirst = 1<<13 - 1 // all of version 1
-	llRefer = unix.LANDLOCK_ACCESS_FS_REFER
-	llTrunc = unix.LANDLOCK_ACCESS_FS_TRUNCATE
-	llIoctl = unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
+	llExecute, llWriteFile, llReadFile, llReadDir = 1 << 0, 1 << 1, 1 << 2, 1 << 3
+
+	llRead   = llExecute | llReadFile | llReadDir
+	llFirst  = 1<<13 - 1 // all of version 1
+	llRefer  = 1 << 13
+	llTrunc  = 1 << 14
+	llIoctl  = 1 << 15
+	llScopes = 1<<0 | 1<<1 // abstract unix sockets and signals
 
 	// llMakeDevice is withheld even in /tmp.
-	llMakeDevice = unix.LANDLOCK_ACCESS_FS_MAKE_CHAR | unix.LANDLOCK_ACCESS_FS_MAKE_BLOCK
-
-	llScopes = unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | unix.LANDLOCK_SCOPE_SIGNAL // version 6
+	llMakeDevice = 1<<6 | 1<<11
 )
 
 // landlockVersion is the ABI version of the running kernel, or 0.
 func landlockVersion() int {
-	n, _, e := unix.RawSyscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
+	n, _, e := syscall.RawSyscall(sysLandlockCreate, 0, 0, 1)
 	if e != 0 {
 		return 0
 	}
@@ -60,29 +60,27 @@ func landlock() error {
 		return errNoLandlock
 	}
 	fs, scoped := handled(version)
-	attr := unix.LandlockRulesetAttr{Handled_access_fs: fs, Scoped: scoped}
-	fd, _, e := unix.RawSyscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), landlockAttrSize(version), 0)
+	attr := struct{ fs, net, scoped uint64 }{fs: fs, scoped: scoped}
+	fd, _, e := syscall.RawSyscall(sysLandlockCreate, uintptr(unsafe.Pointer(&attr)), landlockAttrSize(version), 0)
 	if e != 0 {
 		return e
 	}
-	defer unix.Close(int(fd))
+	defer syscall.Close(int(fd))
 	rules := []struct {
 		path   string
 		access uint64
 	}{
 		{"/", llRead},
 		{"/tmp", fs &^ (llMakeDevice | llIoctl)},
-		{"/dev", llRead&^unix.LANDLOCK_ACCESS_FS_EXECUTE | unix.LANDLOCK_ACCESS_FS_WRITE_FILE | fs&llTrunc},
+		{"/dev", llRead&^llExecute | llWriteFile | fs&llTrunc},
 	}
 	for _, r := range rules {
 		if err := allowBeneath(int(fd), r.path, r.access&fs); err != nil {
 			return err
 		}
 	}
-	if _, _, e := unix.RawSyscall(unix.SYS_LANDLOCK_RESTRICT_SELF, fd, 0, 0); e != 0 {
-		return e
-	}
-	return nil
+	_, _, e = syscall.RawSyscall(sysLandlockRestrict, fd, 0, 0)
+	return result(e)
 }
 
 // landlockAttrSize is how much of the structure a kernel of that version knows:
@@ -98,15 +96,15 @@ func landlockAttrSize(version int) uintptr {
 }
 
 func allowBeneath(ruleset int, path string, access uint64) error {
-	dir, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+	dir, err := syscall.Open(path, oPath|syscall.O_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
-	defer unix.Close(dir)
-	rule := unix.LandlockPathBeneathAttr{Allowed_access: access, Parent_fd: int32(dir)}
-	_, _, e := unix.RawSyscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(ruleset), unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0)
-	if e != 0 {
-		return e
-	}
-	return nil
+	defer syscall.Close(dir)
+	rule := struct {
+		access uint64
+		dir    int32
+	}{access, int32(dir)}
+	_, _, e := syscall.RawSyscall6(sysLandlockAddRule, uintptr(ruleset), 1, uintptr(unsafe.Pointer(&rule)), 0, 0, 0)
+	return result(e)
 }

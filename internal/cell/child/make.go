@@ -1,10 +1,10 @@
 package child
 
 import (
+	"runtime"
+	"strconv"
 	"sync"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 // cell is the spawner's side of one.
@@ -14,8 +14,7 @@ type cell struct {
 	err   error
 	group group
 
-	control int        // socket to the stage, then to pid1
-	joined  chan error // the limits hold, or do not
+	control int // socket to the stage, then to pid1
 
 	// reading is held by whoever reads from control, so that the last message
 	// of the stage and the first of pid1 go to their readers.
@@ -27,19 +26,18 @@ type cell struct {
 
 // namespaces of a cell at its birth. The cgroup and time namespaces follow from
 // inside, once it is where it belongs.
-const namespaces = unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS
+const namespaces = syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET | syscall.CLONE_NEWIPC | syscall.CLONE_NEWUTS
 
 // add enters a cell that is about to be made.
 func (s *spawner) add(id uint64) *cell {
-	c := &cell{id: id, made: make(chan struct{}), joined: make(chan error, 1), control: -1}
+	c := &cell{id: id, made: make(chan struct{}), control: -1}
 	s.mu.Lock()
 	s.cells[id] = c
 	s.mu.Unlock()
 	return c
 }
 
-// make clones the cell's first process and puts it under its group. Joining
-// goes on while the stage builds.
+// make clones the cell's first process inside its group.
 func (s *spawner) make(c *cell) {
 	defer close(c.made)
 	if c.err = failed(LayerInit, "make the first process's program", s.initErr); c.err != nil {
@@ -48,36 +46,52 @@ func (s *spawner) make(c *cell) {
 	if c.err = s.makeGroup(c); c.err != nil {
 		return
 	}
-	if c.err = s.clone(c); c.err != nil {
-		return
-	}
-	go func() { c.joined <- s.join(c) }()
+	c.err = s.clone(c)
 }
 
 func (s *spawner) makeGroup(c *cell) error {
 	if s.groups == nil {
-		return &Failure{Layer: LayerMemory, What: s.grpErr.Error(), Errno: unix.ENOTSUP}
+		return &Failure{Layer: LayerMemory, What: s.grpErr.Error(), Errno: syscall.ENOTSUP}
 	}
 	var err error
-	c.group, err = s.groups.create(decimal(int(c.id)))
+	c.group, err = s.groups.create(strconv.Itoa(int(c.id)))
 	return err
 }
 
 func (s *spawner) clone(c *cell) error {
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_SEQPACKET|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return failed(LayerInit, "make a socket", err)
 	}
-	defer unix.Close(pair[1])
+	defer syscall.Close(pair[1])
 	c.control = pair[0]
+	forked := make(chan error)
+	s.forks <- func() { forked <- s.forkInside(c, pair[1]) }
+	return <-forked
+}
+
+// forkInside runs on the forking thread.
+func (s *spawner) forkInside(c *cell, control int) error {
+	if err := c.group.enter(); err != nil {
+		return err
+	}
+	defer s.groups.leave()
 	s.forkMu.RLock()
 	defer s.forkMu.RUnlock()
-	pid, err := s.fork(c.group.directory(), pair[1])
+	pid, err := s.fork(c.group.directory(), control)
 	if err != nil {
 		return failed(LayerUser, "clone into new namespaces", err)
 	}
 	s.enter(c, pid)
 	return nil
+}
+
+// forker is the one thread that forks. It never ends: cells die with it.
+func (s *spawner) forker() {
+	runtime.LockOSThread()
+	for fork := range s.forks {
+		fork()
+	}
 }
 
 // fork executes this binary as the stage of a cell.
@@ -111,16 +125,6 @@ func (s *spawner) enter(c *cell, pid int) {
 	}
 }
 
-func (s *spawner) join(c *cell) error {
-	s.mu.Lock()
-	pid := c.pid
-	s.mu.Unlock()
-	if pid == 0 {
-		return failed(LayerMemory, "join", unix.ESRCH)
-	}
-	return c.group.join(pid)
-}
-
 // finish tells the node how a cell ended, when nothing of it is left.
 func (s *spawner) finish(c *cell) {
 	ev := Event{Kind: EventExited, ID: c.id}
@@ -128,17 +132,17 @@ func (s *spawner) finish(c *cell) {
 	c.reading.Lock()
 	defer c.reading.Unlock()
 	var b [4]byte
-	n, _, err := unix.Recvfrom(c.control, b[:], unix.MSG_DONTWAIT)
+	n, _, err := syscall.Recvfrom(c.control, b[:], syscall.MSG_DONTWAIT)
 	if err == nil && n == 4 {
 		ev.Ended = true
 		ev.Status = uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24
 	}
-	unix.Close(c.control)
+	syscall.Close(c.control)
 	ev.Peak, ev.OOM = c.group.usage()
 	s.oom.forget(c.id)
-	c.group.remove()
 	s.remove(c)
 	s.tell(&ev)
+	c.group.remove()
 }
 
 // remove takes a cell off the list, and says whether it was on it.
@@ -166,7 +170,7 @@ func (s *spawner) discard(c *cell) {
 		return
 	}
 	if c.control >= 0 {
-		unix.Close(c.control)
+		syscall.Close(c.control)
 	}
 	if c.group != nil {
 		c.group.remove()

@@ -10,13 +10,12 @@ const MaxMessage = 160 << 10
 type Op uint64
 
 // The orders. The node gives all of them to the spawner; the stage gets
-// OpAssign or OpProbe, then OpGo.
+// OpAssign or OpProbe.
 const (
 	OpMake   Op = iota + 1 // make an empty cell
 	OpAssign               // give it its work; files: stdout, stderr
 	OpKill                 // end it
-	OpProbe                // report the layers; the stage runs nothing then
-	OpGo                   // the limits hold: run
+	OpProbe                // report the layers, under Filter; the stage runs nothing then
 )
 
 // Bind shows Source of the host as Target in the cell.
@@ -45,6 +44,7 @@ type Order struct {
 	Env    []string
 	Dir    string
 	Listen []Address
+	Filter string // the system call filter, as struct sock_filter
 }
 
 // Marshal is what ParseOrder reads.
@@ -72,6 +72,7 @@ func (o *Order) Marshal() []byte {
 		e.string(a.IP)
 		e.uint(a.Port)
 	}
+	e.string(o.Filter)
 	return e.b
 }
 
@@ -88,6 +89,7 @@ func ParseOrder(b []byte) (*Order, error) {
 		for n := d.uint(); n > 0 && d.err == nil; n-- {
 			o.Listen = append(o.Listen, Address{IP: d.string(), Port: d.uint()})
 		}
+		o.Filter = d.string()
 	}
 	return o, d.end()
 }

@@ -1,29 +1,25 @@
 package child
 
 import (
+	"syscall"
 	"unsafe"
-
-	"golang.org/x/sys/unix"
 )
 
 // loopbackUp brings up the one interface that a new network namespace has; its
 // addresses, 127.0.0.1/8 and ::1, come with that.
 func loopbackUp() error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd)
-	ifr, err := unix.NewIfreq("lo")
-	if err != nil {
-		return err
-	}
-	ifr.SetUint16(unix.IFF_UP)
-	_, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCSIFFLAGS, uintptr(unsafe.Pointer(ifr)))
-	if e != 0 {
-		return e
-	}
-	return nil
+	defer syscall.Close(fd)
+	ifreq := struct {
+		name  [16]byte
+		flags uint16
+		_     [22]byte
+	}{name: [16]byte{'l', 'o'}, flags: syscall.IFF_UP}
+	_, _, e := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), syscall.SIOCSIFFLAGS, uintptr(unsafe.Pointer(&ifreq)))
+	return result(e)
 }
 
 // listen opens an address of the loopback for TCP.
@@ -32,26 +28,26 @@ func listen(a Address) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	fd, err := syscall.Socket(family, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return -1, err
 	}
-	if err = unix.Bind(fd, sa); err == nil {
-		err = unix.Listen(fd, 128)
+	if err = syscall.Bind(fd, sa); err == nil {
+		err = syscall.Listen(fd, 128)
 	}
 	if err != nil {
-		unix.Close(fd)
+		syscall.Close(fd)
 		return -1, err
 	}
 	return fd, nil
 }
 
-func (a Address) socket() (unix.Sockaddr, int, error) {
+func (a Address) socket() (syscall.Sockaddr, int, error) {
 	switch len(a.IP) {
 	case 4:
-		return &unix.SockaddrInet4{Port: int(a.Port), Addr: [4]byte([]byte(a.IP))}, unix.AF_INET, nil
+		return &syscall.SockaddrInet4{Port: int(a.Port), Addr: [4]byte([]byte(a.IP))}, syscall.AF_INET, nil
 	case 16:
-		return &unix.SockaddrInet6{Port: int(a.Port), Addr: [16]byte([]byte(a.IP))}, unix.AF_INET6, nil
+		return &syscall.SockaddrInet6{Port: int(a.Port), Addr: [16]byte([]byte(a.IP))}, syscall.AF_INET6, nil
 	}
-	return nil, 0, unix.EINVAL
+	return nil, 0, syscall.EINVAL
 }

@@ -2,9 +2,11 @@ package child
 
 import (
 	"sync"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 )
+
+// epollOneShot is EPOLLONESHOT: one event says all.
+const epollOneShot = 1 << 30
 
 // oomWatch ends cells that reached their memory limit where the kernel ends one
 // process of the cell only.
@@ -17,7 +19,7 @@ type oomWatch struct {
 }
 
 func newOOMWatch(kill func(id uint64)) (*oomWatch, error) {
-	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	epoll, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, err
 	}
@@ -31,8 +33,8 @@ func (w *oomWatch) add(id uint64, file int) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.files[id] = file
-	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: int32(uint32(id)), Pad: int32(uint32(id >> 32))}
-	return unix.EpollCtl(w.epoll, unix.EPOLL_CTL_ADD, file, &ev)
+	ev := syscall.EpollEvent{Events: syscall.EPOLLIN | epollOneShot, Fd: int32(uint32(id)), Pad: int32(uint32(id >> 32))}
+	return syscall.EpollCtl(w.epoll, syscall.EPOLL_CTL_ADD, file, &ev)
 }
 
 // forget closes the file of a cell that ended.
@@ -41,15 +43,15 @@ func (w *oomWatch) forget(id uint64) {
 	defer w.mu.Unlock()
 	if file, ok := w.files[id]; ok {
 		delete(w.files, id)
-		unix.Close(file)
+		syscall.Close(file)
 	}
 }
 
 func (w *oomWatch) run() {
-	events := make([]unix.EpollEvent, 16)
+	events := make([]syscall.EpollEvent, 16)
 	for {
-		n, err := unix.EpollWait(w.epoll, events, -1)
-		if err != nil && err != unix.EINTR {
+		n, err := syscall.EpollWait(w.epoll, events, -1)
+		if err != nil && err != syscall.EINTR {
 			return
 		}
 		for _, ev := range events[:max(n, 0)] {

@@ -1,6 +1,6 @@
 package child
 
-import "golang.org/x/sys/unix"
+import "syscall"
 
 // A cell's first process is a program of some forty instructions, pid1 in
 // pid1_*.s: it collects the dead, tells the spawner how the function ended and
@@ -70,21 +70,21 @@ func (e *elf) u64(list ...uint64) {
 
 // pid1File makes the program an open file that nobody can change.
 func pid1File() (int, error) {
-	fd, err := unix.MemfdCreate("cell-init", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_EXEC)
-	if err == unix.EINVAL { // kernels before 6.3 do not know MFD_EXEC, and mean it
-		fd, err = unix.MemfdCreate("cell-init", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	fd, err := memfdCreate("cell-init", mfdCloexec|mfdAllowSealing|mfdExec)
+	if err == syscall.EINVAL { // kernels before 6.3 do not know MFD_EXEC, and mean it
+		fd, err = memfdCreate("cell-init", mfdCloexec|mfdAllowSealing)
 	}
 	if err != nil {
 		return -1, err
 	}
-	if _, err = unix.Write(fd, pid1ELF(elfMachine)); err == nil {
-		err = unix.Fchmod(fd, 0o755)
+	if _, err = syscall.Write(fd, pid1ELF(elfMachine)); err == nil {
+		err = syscall.Fchmod(fd, 0o755)
 	}
 	if err == nil {
-		_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SEAL|unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_WRITE)
+		err = fcntl(fd, fAddSeals, fSealSeal|fSealShrink|fSealGrow|fSealWrite)
 	}
 	if err != nil {
-		unix.Close(fd)
+		syscall.Close(fd)
 		return -1, err
 	}
 	return fd, nil

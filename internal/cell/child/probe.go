@@ -3,8 +3,7 @@ package child
 import (
 	"os"
 	"strings"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 )
 
 // namespaceFiles are the names under /proc/self/ns. The spawner's own go with an
@@ -13,19 +12,19 @@ var namespaceFiles = []struct {
 	layer, file string
 	flag        uintptr
 }{
-	{LayerUser, "user", unix.CLONE_NEWUSER},
-	{LayerMount, "mnt", unix.CLONE_NEWNS},
-	{LayerPID, "pid", unix.CLONE_NEWPID},
-	{LayerNet, "net", unix.CLONE_NEWNET},
-	{LayerIPC, "ipc", unix.CLONE_NEWIPC},
-	{LayerUTS, "uts", unix.CLONE_NEWUTS},
-	{LayerCgroup, "cgroup", unix.CLONE_NEWCGROUP},
-	{LayerTime, "time_for_children", unix.CLONE_NEWTIME},
+	{LayerUser, "user", syscall.CLONE_NEWUSER},
+	{LayerMount, "mnt", syscall.CLONE_NEWNS},
+	{LayerPID, "pid", syscall.CLONE_NEWPID},
+	{LayerNet, "net", syscall.CLONE_NEWNET},
+	{LayerIPC, "ipc", syscall.CLONE_NEWIPC},
+	{LayerUTS, "uts", syscall.CLONE_NEWUTS},
+	{LayerCgroup, "cgroup", syscall.CLONE_NEWCGROUP},
+	{LayerTime, "time_for_children", syscall.CLONE_NEWTIME},
 }
 
 // probe builds a cell that runs nothing and reports what is in force in it.
-func (s *spawner) probe(id uint64) {
-	o := Order{Op: OpProbe, ID: id, Limits: Limits{Memory: 64 << 20, CPUMillis: 1000, Pids: 64, Tmp: 1 << 20}, Env: ownNamespaces()}
+func (s *spawner) probe(id uint64, filter string) {
+	o := Order{Op: OpProbe, ID: id, Filter: filter, Limits: Limits{Memory: 64 << 20, CPUMillis: 1000, Pids: 64, Tmp: 1 << 20}, Env: ownNamespaces()}
 	c := s.add(id)
 	s.make(c)
 	ev := &Event{Kind: EventReport, ID: id}
@@ -63,7 +62,7 @@ func (s *spawner) explain(f *Failure) []Found {
 		return found
 	}
 	for _, n := range namespaceFiles {
-		if n.flag&namespaces == 0 || n.flag == unix.CLONE_NEWUSER {
+		if n.flag&namespaces == 0 || n.flag == syscall.CLONE_NEWUSER {
 			continue
 		}
 		if !exists("/proc/self/ns/" + n.file) {
@@ -137,8 +136,8 @@ func checkFiles() []Found {
 	if err := writeFile("/tmp/probe", "x"); err != nil {
 		found = append(found, Found{LayerTmp, "no file could be made in it: " + err.Error()})
 	}
-	if fd, err := unix.Open("/proc/self/mem", unix.O_RDWR|unix.O_CLOEXEC, 0); err == nil {
-		unix.Close(fd)
+	if fd, err := syscall.Open("/proc/self/mem", syscall.O_RDWR|syscall.O_CLOEXEC, 0); err == nil {
+		syscall.Close(fd)
 		found = append(found, Found{LayerProc, "/proc/self/mem could be opened for writing"})
 	}
 	return found

@@ -1,9 +1,9 @@
 package child
 
 import (
+	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 )
 
 // newRoot is where the root is put together, on the host's directory that is
@@ -12,12 +12,12 @@ const newRoot = "/proc"
 
 // Flags of everything mounted in a cell.
 const (
-	safe     = unix.MS_NOSUID | unix.MS_NODEV
-	safeAttr = unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV
+	safe     = syscall.MS_NOSUID | syscall.MS_NODEV
+	safeAttr = mountAttrRdonly | mountAttrNosuid | mountAttrNodev
 
 	// deviceAttr lets a device node work; read-only does not keep from writing
 	// to a device.
-	deviceAttr = unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NOEXEC
+	deviceAttr = mountAttrRdonly | mountAttrNosuid | mountAttrNoexec
 )
 
 // etc are the platform's own files in /etc; nothing of the host's is there.
@@ -57,7 +57,7 @@ var (
 func makeRoot() error {
 	// What is mounted here must not appear on the host; what the host unmounts
 	// must not be held here.
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
+	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_SLAVE, ""); err != nil {
 		return failed(LayerMount, "separate the mounts from the host's", err)
 	}
 	// /proc comes first: afterwards the new root lies over the host's.
@@ -65,11 +65,11 @@ func makeRoot() error {
 	if err != nil {
 		return failed(LayerProc, "make /proc", err)
 	}
-	if err := unix.Mount("cell", newRoot, "tmpfs", safe|unix.MS_NOEXEC, "size=1m,nr_inodes=2k,mode=755"); err != nil {
+	if err := syscall.Mount("cell", newRoot, "tmpfs", safe|syscall.MS_NOEXEC, "size=1m,nr_inodes=2k,mode=755"); err != nil {
 		return failed(LayerRoot, "mount the root", err)
 	}
 	for _, dir := range []string{"dev", "etc", "proc", "tmp"} {
-		if err := unix.Mkdir(newRoot+"/"+dir, 0o755); err != nil {
+		if err := syscall.Mkdir(newRoot+"/"+dir, 0o755); err != nil {
 			return failed(LayerRoot, "make /"+dir, err)
 		}
 	}
@@ -92,15 +92,15 @@ func makeEtc() error {
 }
 
 func writeFile(path, text string) error {
-	fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o644)
+	fd, err := syscall.Open(path, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_EXCL|syscall.O_CLOEXEC, 0o644)
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd)
+	defer syscall.Close(fd)
 	if text == "" {
 		return nil
 	}
-	_, err = unix.Write(fd, []byte(text))
+	_, err = syscall.Write(fd, []byte(text))
 	return err
 }
 
@@ -114,7 +114,7 @@ func makeDev() error {
 		}
 	}
 	for _, l := range links {
-		if err := unix.Symlink(l.to, newRoot+"/dev/"+l.name); err != nil {
+		if err := syscall.Symlink(l.to, newRoot+"/dev/"+l.name); err != nil {
 			return err
 		}
 	}
@@ -123,34 +123,24 @@ func makeDev() error {
 
 // newProc is the cell's own /proc, not attached yet. It is read-only as a whole:
 // nothing a function needs is set there, and /proc/PID/mem can not be written.
-func newProc() (int, error) {
-	fs, err := unix.Fsopen("proc", unix.FSOPEN_CLOEXEC)
-	if err != nil {
-		return -1, err
-	}
-	defer unix.Close(fs)
-	if err := unix.FsconfigCreate(fs); err != nil {
-		return -1, err
-	}
-	return unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, safeAttr|unix.MOUNT_ATTR_NOEXEC)
-}
+func newProc() (int, error) { return mountNew("proc", safeAttr|mountAttrNoexec) }
 
 func attachProc(proc int) error {
-	defer unix.Close(proc)
-	if err := unix.MoveMount(proc, "", unix.AT_FDCWD, newRoot+"/proc", unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
+	defer syscall.Close(proc)
+	if err := moveMount(proc, cwd, newRoot+"/proc"); err != nil {
 		return err
 	}
 	for _, name := range maskedFiles {
 		// A bind mount of a bind mount keeps its flags.
-		err := unix.Mount(newRoot+"/dev/null", newRoot+"/proc/"+name, "", unix.MS_BIND, "")
-		if err != nil && err != unix.ENOENT {
+		err := syscall.Mount(newRoot+"/dev/null", newRoot+"/proc/"+name, "", syscall.MS_BIND, "")
+		if err != nil && err != syscall.ENOENT {
 			return err
 		}
 	}
 	for _, name := range maskedDirs {
 		// An empty directory to lay over others: /tmp has nothing mounted yet.
 		err := overlay(newRoot+"/tmp", newRoot+"/proc/"+name, safeAttr)
-		if err != nil && err != unix.ENOENT {
+		if err != nil && err != syscall.ENOENT {
 			return err
 		}
 	}
@@ -163,22 +153,8 @@ func overlay(path, target string, attr uint64) error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(tree)
-	return unix.MoveMount(tree, "", unix.AT_FDCWD, target, unix.MOVE_MOUNT_F_EMPTY_PATH)
-}
-
-// openTree is a copy of the mount at path, attached nowhere, with attr.
-func openTree(path string, recursive uint, attr uint64) (int, error) {
-	tree, err := unix.OpenTree(unix.AT_FDCWD, path, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|recursive)
-	if err != nil {
-		return -1, err
-	}
-	set := unix.MountAttr{Attr_set: attr}
-	if err := unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH|recursive, &set); err != nil {
-		unix.Close(tree)
-		return -1, err
-	}
-	return tree, nil
+	defer syscall.Close(tree)
+	return moveMount(tree, cwd, target)
 }
 
 // attachBind shows a tree at its target. Without one, which is so when the
@@ -188,35 +164,35 @@ func openTree(path string, recursive uint, attr uint64) (int, error) {
 func attachBind(b Bind, tree int) error {
 	if tree < 0 {
 		var err error
-		if tree, err = openTree(b.Source, unix.AT_RECURSIVE, safeAttr); err != nil {
+		if tree, err = openTree(b.Source, atRecursive, safeAttr); err != nil {
 			return failed(LayerSpec, "open "+b.Source, err)
 		}
 	}
-	defer unix.Close(tree)
-	var st unix.Stat_t
-	if err := unix.Fstat(tree, &st); err != nil {
+	defer syscall.Close(tree)
+	var st syscall.Stat_t
+	if err := syscall.Fstat(tree, &st); err != nil {
 		return failed(LayerSpec, "look at "+b.Source, err)
 	}
-	target, err := makeTarget(b.Target, st.Mode&unix.S_IFMT == unix.S_IFDIR)
+	target, err := makeTarget(b.Target, st.Mode&syscall.S_IFMT == syscall.S_IFDIR)
 	if err != nil {
 		return failed(LayerSpec, "make a place for "+b.Target, err)
 	}
-	defer unix.Close(target)
-	err = unix.MoveMount(tree, "", target, "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
+	defer syscall.Close(target)
+	err = moveMount(tree, uintptr(target), "")
 	return failed(LayerSpec, "show "+b.Source+" at "+b.Target, err)
 }
 
 // makeTarget opens the place of a bind, made where it is missing. No symbolic
 // link is followed on the way, since an earlier bind may hold any.
 func makeTarget(target string, dir bool) (int, error) {
-	at, err := unix.Open(newRoot, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	at, err := syscall.Open(newRoot, oPath|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0)
 	if err != nil {
 		return -1, err
 	}
 	parts := strings.Split(target[1:], "/")
 	for i, name := range parts {
 		next, err := step(at, name, dir || i < len(parts)-1)
-		unix.Close(at)
+		syscall.Close(at)
 		if err != nil {
 			return -1, err
 		}
@@ -227,43 +203,43 @@ func makeTarget(target string, dir bool) (int, error) {
 
 // step opens name in the directory at, after making it if it is not there.
 func step(at int, name string, dir bool) (int, error) {
-	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_BENEATH}
-	fd, err := unix.Openat2(at, name, &how)
-	if err != unix.ENOENT {
+	how := openHow{flags: oPath | syscall.O_NOFOLLOW | syscall.O_CLOEXEC, resolve: resolveNoSymlinks | resolveBeneath}
+	fd, err := openat2(at, name, &how)
+	if err != syscall.ENOENT {
 		return fd, err
 	}
 	if dir {
-		err = unix.Mkdirat(at, name, 0o755)
+		err = syscall.Mkdirat(at, name, 0o755)
 	} else {
-		err = unix.Mknodat(at, name, unix.S_IFREG|0o644, 0)
+		err = syscall.Mknodat(at, name, syscall.S_IFREG|0o644, 0)
 	}
 	if err != nil {
 		return -1, err
 	}
-	return unix.Openat2(at, name, &how)
+	return openat2(at, name, &how)
 }
 
 // mountTmp gives the cell its /tmp. Programs may be executed there, as on AWS.
 func mountTmp(size uint64) error {
 	inodes := max(size/(16<<10), 1<<10)
-	options := "mode=1777,size=" + decimal(int(size)) + ",nr_inodes=" + decimal(int(inodes))
-	return unix.Mount("tmp", newRoot+"/tmp", "tmpfs", safe, options)
+	options := "mode=1777,size=" + strconv.Itoa(int(size)) + ",nr_inodes=" + strconv.Itoa(int(inodes))
+	return syscall.Mount("tmp", newRoot+"/tmp", "tmpfs", safe, options)
 }
 
 // enterRoot leaves the host's files for good.
 func enterRoot() error {
-	if err := unix.Chdir(newRoot); err != nil {
+	if err := syscall.Chdir(newRoot); err != nil {
 		return failed(LayerRoot, "enter the root", err)
 	}
-	if err := unix.PivotRoot(".", "."); err != nil {
+	if err := syscall.PivotRoot(".", "."); err != nil {
 		return failed(LayerRoot, "change the root", err)
 	}
-	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
+	if err := syscall.Unmount(".", syscall.MNT_DETACH); err != nil {
 		return failed(LayerRoot, "let go of the host's files", err)
 	}
-	err := unix.Mount("", "/", "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY|safe|unix.MS_NOEXEC, "")
+	err := syscall.Mount("", "/", "", syscall.MS_REMOUNT|syscall.MS_BIND|syscall.MS_RDONLY|safe|syscall.MS_NOEXEC, "")
 	if err == nil {
-		err = unix.Chdir("/")
+		err = syscall.Chdir("/")
 	}
 	return failed(LayerRoot, "make the root read-only", err)
 }

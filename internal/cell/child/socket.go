@@ -1,10 +1,6 @@
 package child
 
-import (
-	"syscall"
-
-	"golang.org/x/sys/unix"
-)
+import "syscall"
 
 // maxFiles is how many files one message may carry; the kernel's own limit.
 const maxFiles = 253
@@ -13,11 +9,11 @@ const maxFiles = 253
 func send(fd int, b []byte, files ...int) error {
 	var rights []byte
 	if len(files) > 0 {
-		rights = unix.UnixRights(files...)
+		rights = syscall.UnixRights(files...)
 	}
 	for {
-		err := unix.Sendmsg(fd, b, rights, nil, unix.MSG_NOSIGNAL)
-		if err != unix.EINTR {
+		err := syscall.Sendmsg(fd, b, rights, nil, syscall.MSG_NOSIGNAL)
+		if err != syscall.EINTR {
 			return err
 		}
 	}
@@ -26,20 +22,20 @@ func send(fd int, b []byte, files ...int) error {
 // receive takes one whole message. The files it carried are closed on execute.
 // The other end's closing is errno EPIPE.
 func receive(fd int, buf []byte) ([]byte, []int, error) {
-	oob := make([]byte, unix.CmsgSpace(4*maxFiles))
+	oob := make([]byte, syscall.CmsgSpace(4*maxFiles))
 	for {
-		n, oobn, flags, _, err := unix.Recvmsg(fd, buf, oob, unix.MSG_CMSG_CLOEXEC)
+		n, oobn, flags, _, err := syscall.Recvmsg(fd, buf, oob, syscall.MSG_CMSG_CLOEXEC)
 		switch {
-		case err == unix.EINTR:
+		case err == syscall.EINTR:
 			continue
 		case err != nil:
 			return nil, nil, err
 		case n == 0 && oobn == 0:
-			return nil, nil, unix.EPIPE
+			return nil, nil, syscall.EPIPE
 		}
 		files, err := parseRights(oob[:oobn])
-		if err == nil && flags&(unix.MSG_TRUNC|unix.MSG_CTRUNC) != 0 {
-			err = unix.EMSGSIZE
+		if err == nil && flags&(syscall.MSG_TRUNC|syscall.MSG_CTRUNC) != 0 {
+			err = syscall.EMSGSIZE
 		}
 		if err != nil {
 			closeAll(files)
@@ -53,13 +49,13 @@ func parseRights(oob []byte) ([]int, error) {
 	if len(oob) == 0 {
 		return nil, nil
 	}
-	msgs, err := unix.ParseSocketControlMessage(oob)
+	msgs, err := syscall.ParseSocketControlMessage(oob)
 	if err != nil {
 		return nil, err
 	}
 	var files []int
 	for i := range msgs {
-		more, err := unix.ParseUnixRights(&msgs[i])
+		more, err := syscall.ParseUnixRights(&msgs[i])
 		if err != nil {
 			return files, err
 		}
@@ -70,7 +66,7 @@ func parseRights(oob []byte) ([]int, error) {
 
 func closeAll(files []int) {
 	for _, fd := range files {
-		unix.Close(fd)
+		syscall.Close(fd)
 	}
 }
 

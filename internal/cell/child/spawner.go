@@ -4,16 +4,15 @@ import (
 	"sync"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // spawner clones cells for the node, which is large and does not fork, and
 // waits for them to end. It holds nothing but what is on its way to a cell.
 //
 // It learns of the node's end by end-of-file on the socket, not by a parent
-// death signal: that one comes when the thread ends that started the spawner.
-// Cells do have one, against the spawner being killed; here no thread ends.
+// death signal: that one comes already when the thread ends that started the
+// spawner. Cells do have one, against the spawner being killed: the thread that
+// starts them stays.
 type spawner struct {
 	users   *users
 	groups  groups // nil: groupsErr says why
@@ -23,7 +22,8 @@ type spawner struct {
 	initErr error
 	null    int
 
-	sendMu sync.Mutex // one event at a time
+	sendMu sync.Mutex  // one event at a time
+	forks  chan func() // what the forking thread is to do
 
 	// forkMu is held for reading from clone until the cell is in pids, and
 	// taken by the reaper before it looks there.
@@ -38,10 +38,10 @@ type spawner struct {
 }
 
 func runSpawner() int {
-	if err := unix.CloseRange(controlFD+1, ^uint(0), 0); err != nil {
+	if err := closeRange(controlFD+1, closeRangeCloexec); err != nil {
 		return 2
 	}
-	unix.CloseOnExec(controlFD)
+	syscall.CloseOnExec(controlFD)
 	s, err := newSpawner()
 	if err != nil {
 		return 2
@@ -52,21 +52,22 @@ func runSpawner() int {
 }
 
 func newSpawner() (*spawner, error) {
-	s := &spawner{users: newUsers(), cells: map[uint64]*cell{}, pids: map[int]*cell{}, forked: make(chan struct{}, 1)}
+	s := &spawner{users: newUsers(), cells: map[uint64]*cell{}, pids: map[int]*cell{}, forked: make(chan struct{}, 1), forks: make(chan func())}
 	var err error
-	if s.null, err = unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0); err != nil {
+	if s.null, err = syscall.Open("/dev/null", syscall.O_RDWR|syscall.O_CLOEXEC, 0); err != nil {
 		return nil, err
 	}
 	s.init, s.initErr = pid1File()
 	if tree, err := openTree("/dev/null", 0, safeAttr); err == nil {
 		s.trees = true
-		unix.Close(tree)
+		syscall.Close(tree)
 	}
 	s.groups, s.grpErr = openGroups()
 	if s.oom, err = newOOMWatch(s.kill); err != nil {
 		return nil, err
 	}
 	go s.reap()
+	go s.forker()
 	return s, nil
 }
 
@@ -99,7 +100,7 @@ func (s *spawner) carryOut(o *Order, raw []byte, files []int) {
 	case OpKill:
 		s.kill(o.ID)
 	case OpProbe:
-		go s.probe(o.ID)
+		go s.probe(o.ID, o.Filter)
 	}
 	closeAll(files)
 }
@@ -183,6 +184,6 @@ func (s *spawner) dead(pid int) {
 // replaced or removed file does no harm.
 const selfPath = "/proc/self/exe"
 
-// environment of a stage: a single processor's worth of Go runtime is quicker
-// to start.
-var stageEnv = []string{"GOMAXPROCS=1", "GOGC=off"}
+// stageEnv makes the Go runtime of a stage start quicker: one processor, no look
+// at limits, no garbage collection, no preemption; it runs for milliseconds.
+var stageEnv = []string{"GOMAXPROCS=1", "GOGC=off", "GODEBUG=containermaxprocs=0,updatemaxprocs=0,asyncpreemptoff=1"}

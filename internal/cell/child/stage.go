@@ -2,9 +2,8 @@ package child
 
 import (
 	"errors"
+	"strconv"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 // stage is the inside of a cell before the program runs: one locked thread of
@@ -12,9 +11,9 @@ import (
 // building takes.
 //
 // The order matters and is this: base of the root, network; then, with the
-// assignment, files, /tmp, listeners, pivot; then, once the spawner says that
-// the limits hold, everything that gives up power, the system call filter last;
-// then the program is started, and this process becomes pid1.
+// assignment, files, /tmp, listeners, pivot; then everything that gives up power,
+// the system call filter last; then the program is started, and this process
+// becomes pid1. The limits held from the start.
 type stage struct {
 	buf   [MaxMessage]byte
 	order *Order
@@ -63,9 +62,6 @@ func (s *stage) run() error {
 	if err := s.build(); err != nil {
 		return err
 	}
-	if err := s.awaitLimits(); err != nil {
-		return err
-	}
 	if err := s.confine(); err != nil {
 		return err
 	}
@@ -78,14 +74,14 @@ func (s *stage) run() error {
 // prepare does what needs no knowledge of the program.
 func (s *stage) prepare() error {
 	// Whatever was open in the processes above is not for the cell.
-	if err := unix.CloseRange(controlFD, ^uint(0), unix.CLOSE_RANGE_CLOEXEC); err != nil {
+	if err := closeRange(controlFD, closeRangeCloexec); err != nil {
 		return failed(LayerInit, "mark inherited files", err)
 	}
-	unix.Umask(0o022)
+	syscall.Umask(0o022)
 	if err := s.optional(LayerTime, newTime(), errNoTime); err != nil {
 		return err
 	}
-	if err := failed(LayerUTS, "set the host name", unix.Sethostname([]byte("cell"))); err != nil {
+	if err := failed(LayerUTS, "set the host name", syscall.Sethostname([]byte("cell"))); err != nil {
 		return err
 	}
 	if err := loopbackUp(); err != nil {
@@ -135,22 +131,14 @@ func (s *stage) build() error {
 	for _, address := range s.order.Listen {
 		fd, err := listen(address)
 		if err != nil {
-			return failed(LayerSpec, "listen on port "+decimal(int(address.Port)), err)
+			return failed(LayerSpec, "listen on port "+strconv.Itoa(int(address.Port)), err)
 		}
 		s.out = append(s.out, fd)
 	}
+	if err := syscall.Unshare(syscall.CLONE_NEWCGROUP); err != nil {
+		return failed(LayerCgroup, "leave the host's cgroup namespace", err)
+	}
 	return enterRoot()
-}
-
-func (s *stage) awaitLimits() error {
-	b, _, err := receive(controlFD, s.buf[:])
-	if err != nil {
-		return failed(LayerInit, "wait for the limits", err)
-	}
-	if o, err := ParseOrder(b); err != nil || o.Op != OpGo {
-		return failed(LayerInit, "wait for the limits", errMessage)
-	}
-	return failed(LayerCgroup, "leave the host's cgroup namespace", unix.Unshare(unix.CLONE_NEWCGROUP))
 }
 
 // errNoKeyrings says that the kernel has none, so that there is nothing to keep
@@ -158,11 +146,11 @@ func (s *stage) awaitLimits() error {
 var errNoKeyrings = errors.New("the kernel has no keyrings")
 
 func newKeyring() error {
-	_, _, e := unix.RawSyscall(unix.SYS_KEYCTL, unix.KEYCTL_JOIN_SESSION_KEYRING, 0, 0) // without a name
+	_, _, e := syscall.RawSyscall(syscall.SYS_KEYCTL, keyctlJoinSession, 0, 0) // without a name
 	switch e {
 	case 0:
 		return nil
-	case unix.ENOSYS:
+	case syscall.ENOSYS:
 		return errNoKeyrings
 	}
 	return e
@@ -180,7 +168,7 @@ func (s *stage) confine() error {
 	if err := dropCapabilities(); err != nil {
 		return failed(LayerCaps, "drop capabilities", err)
 	}
-	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+	if err := prctl(prNoNewPrivs, 1); err != nil {
 		return failed(LayerNoNew, "forbid new privileges", err)
 	}
 	if err := s.optional(LayerLandlock, landlock(), errNoLandlock); err != nil {
@@ -188,19 +176,19 @@ func (s *stage) confine() error {
 	}
 	// Until pid1 takes over, the program must not reach into this process,
 	// which other threads share.
-	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+	if err := prctl(syscall.PR_SET_DUMPABLE, 0); err != nil {
 		return failed(LayerInit, "hide this process", err)
 	}
-	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+	if err := prctl(syscall.PR_SET_PDEATHSIG, uintptr(syscall.SIGKILL)); err != nil {
 		return failed(LayerInit, "tie the cell to the spawner", err)
 	}
-	return failed(LayerSeccomp, "install the filter", installFilter())
+	return failed(LayerSeccomp, "install the filter", installFilter(s.order.Filter))
 }
 
 // start executes the program as a process of its own, tells the spawner, and
 // turns this process into pid1.
 func (s *stage) start() error {
-	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	null, err := syscall.Open("/dev/null", syscall.O_RDWR|syscall.O_CLOEXEC, 0)
 	if err != nil {
 		return failed(LayerRoot, "open /dev/null", err)
 	}
@@ -225,14 +213,14 @@ func (s *stage) start() error {
 // socket.
 func becomePID1(pid, null int) error {
 	for fd := range 3 {
-		if err := unix.Dup3(null, fd, 0); err != nil {
+		if err := syscall.Dup3(null, fd, 0); err != nil {
 			return err
 		}
 	}
-	if _, err := unix.FcntlInt(controlFD, unix.F_SETFD, 0); err != nil {
+	if err := fcntl(controlFD, syscall.F_SETFD, 0); err != nil {
 		return err
 	}
-	argv := []*byte{cstring(decimal(pid)), nil}
+	argv := []*byte{cstring(strconv.Itoa(pid)), nil}
 	envp := []*byte{nil}
 	return execveat(pid1FD, argv, envp)
 }

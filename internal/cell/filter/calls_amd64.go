@@ -1,4 +1,4 @@
-package child
+package filter
 
 import "golang.org/x/sys/unix"
 

@@ -1,0 +1,4 @@
+package filter
+
+// auditArch is this machine in what a filter sees.
+const auditArch = 0xc000003e
