@@ -37,6 +37,7 @@ func (d *Door) authenticate(c *Call, r *http.Request) (identity, []byte, error) 
 	if err != nil {
 		return id, nil, err
 	}
+	d.directory.Used(signature.AccessKeyID, signature.Service, signature.Region, c.Time)
 	c.Principal = credential.Principal
 	c.Account = accountOf(c.Principal)
 	c.Region = signature.Region

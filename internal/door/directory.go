@@ -30,4 +30,8 @@ type Directory interface {
 	// and organisation policies, all but the resource's own. It reports false
 	// when the principal no longer exists. The result is shared: read only.
 	Policies(p *Principal) (*policy.Policies, bool)
+
+	// Used notes that a request signed with an access key was authenticated,
+	// for GetAccessKeyLastUsed. It only remembers.
+	Used(accessKeyID, service, region string, at time.Time)
 }

@@ -48,7 +48,7 @@ type Node struct {
 
 // Services are the AWS services that a node has.
 func Services() []*awsapi.Service {
-	return []*awsapi.Service{iamapi.Service, stsapi.Service, lambdaapi.Service, logsapi.Service}
+	return []*awsapi.Service{&iamapi.Service, &stsapi.Service, &lambdaapi.Service, &logsapi.Service}
 }
 
 // Start opens the data directory and serves. The node answers when Start has
@@ -112,14 +112,14 @@ func (n *Node) makeServices(context.Context) error {
 		return err
 	}
 	n.iam = iam.New(iam.Options{DB: n.db, Keys: n.keys, Account: Account, RootAccessKeyID: root.AccessKeyID, RootSecret: root.Secret})
-	n.onClose(n.iam.Close)
+	n.inBackground(n.iam.Run)
 	n.logs = logs.New(n.db)
 	n.onClose(n.logs.Close)
 	n.plane = newPlane(n)
 	n.lambda = lambda.New(lambda.Config{DB: n.db, Blobs: blobs, Code: n.plane, Runtimes: n.plane})
 	n.door = door.New(door.Config{DB: n.db, Audit: n.audit, Directory: n.iam, Services: Services(), Region: n.config.Region})
 	n.iam.Register(n.door)
-	sts.New(sts.Options{Keys: n.keys, Roles: n.iam}).Register(n.door)
+	sts.New(n.keys, n.iam).Register(n.door)
 	n.logs.Register(n.door)
 	n.lambda.Register(n.door)
 	if err := n.lambda.Start(n.plane); err != nil {
@@ -127,6 +127,14 @@ func (n *Node) makeServices(context.Context) error {
 	}
 	n.onClose(n.stopFunctions)
 	return nil
+}
+
+// inBackground runs fn until the node stops, and has the stop wait for its end.
+func (n *Node) inBackground(fn func(ctx context.Context)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { fn(ctx); close(done) }()
+	n.onClose(func() error { cancel(); <-done; return nil })
 }
 
 // onClose has fn run when the node stops, before what was given earlier.

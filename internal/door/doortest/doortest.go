@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"cloister/internal/audit"
 	"cloister/internal/awsapi"
@@ -148,6 +149,9 @@ func (d *Directory) Set(p *door.Principal, policies *policy.Policies) {
 func (d *Directory) Credential(context.Context, string, string) (*door.Credential, *awsapi.Error) {
 	return nil, awsapi.Errorf("InvalidClientTokenId", "The security token included in the request is invalid.")
 }
+
+// Used implements door.Directory.
+func (d *Directory) Used(string, string, string, time.Time) {}
 
 // Policies implements door.Directory.
 func (d *Directory) Policies(p *door.Principal) (*policy.Policies, bool) {

@@ -54,37 +54,51 @@ func (u *uploads) has(id string) bool {
 // withCode checks a package, stores it and runs commit, which refers to it. If
 // commit fails the package is removed again.
 func (s *Service) withCode(ctx context.Context, zip []byte, commit func(codeRef) error) error {
-	if err := checkZip(zip); err != nil {
+	code := codeRef{ID: blob.NewID(), SHA256: digest(zip), Size: int64(len(zip))}
+	if err := s.checkZip(ctx, code.ID, zip); err != nil {
 		return err
 	}
-	id := blob.NewID()
-	s.uploads.begin(id)
-	defer s.uploads.end(id)
-	if _, err := s.blobs.Put(ctx, id, bytes.NewReader(zip)); err != nil {
+	s.uploads.begin(code.ID)
+	defer s.uploads.end(code.ID)
+	if _, err := s.blobs.Put(ctx, code.ID, bytes.NewReader(zip)); err != nil {
 		return err
 	}
-	hash := sha256.Sum256(zip)
-	err := commit(codeRef{ID: id, SHA256: base64.StdEncoding.EncodeToString(hash[:]), Size: int64(len(zip))})
+	err := commit(code)
 	if err != nil {
-		s.discard(id)
+		s.discard(code.ID)
 	}
 	return err
 }
 
-// checkZip refuses what could not be unpacked later.
-func checkZip(zip []byte) error {
+func digest(zip []byte) string {
+	hash := sha256.Sum256(zip)
+	return base64.StdEncoding.EncodeToString(hash[:])
+}
+
+// checkZip unpacks a package into memory, where its first invocation finds it,
+// and so refuses what could not be unpacked later.
+func (s *Service) checkZip(ctx context.Context, id string, zip []byte) error {
 	if len(zip) > maxZip {
 		return fail("RequestEntityTooLargeException", "Zipped size must be smaller than %d bytes", maxZip)
 	}
-	if _, err := codepkg.Check(bytes.NewReader(zip), int64(len(zip)), codepkg.Limits{}); err != nil {
-		var bad *codepkg.Error
-		if errors.As(err, &bad) {
-			return fail("InvalidParameterValueException", "%s", bad.Error())
-		}
+	unpacked, err := s.code.Acquire(ctx, id, func(context.Context, string) (codepkg.Archive, error) {
+		return archive{bytes.NewReader(zip)}, nil
+	})
+	var bad *codepkg.Error
+	if errors.As(err, &bad) {
+		return fail("InvalidParameterValueException", "%s", bad.Error())
+	}
+	if err != nil {
 		return err
 	}
+	unpacked.Release()
 	return nil
 }
+
+// archive is a package that is still in memory.
+type archive struct{ *bytes.Reader }
+
+func (archive) Close() error { return nil }
 
 // discard removes a package that nothing refers to; what fails here is found
 // by removeOrphans at the next start.

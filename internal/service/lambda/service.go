@@ -7,6 +7,7 @@ import (
 
 	"cloister/internal/blob"
 	"cloister/internal/door"
+	"cloister/internal/service/lambda/codepkg"
 	"cloister/internal/service/lambda/invoke"
 	"cloister/internal/store"
 )
@@ -22,11 +23,17 @@ type Runtimes interface {
 	Names() []string
 }
 
+// Code holds unpacked packages; *codepkg.Cache is the real one.
+type Code interface {
+	Acquire(ctx context.Context, id string, open codepkg.Source) (*codepkg.Ref, error)
+}
+
 // Config is what the service needs. All but RetryDelays and Concurrency is
 // required.
 type Config struct {
 	DB       *store.DB
 	Blobs    blob.Store
+	Code     Code
 	Runtimes Runtimes
 
 	// RetryDelays is how long an asynchronous invocation whose function failed
@@ -41,6 +48,7 @@ type Config struct {
 type Service struct {
 	db          *store.DB
 	blobs       blob.Store
+	code        Code
 	runtimes    Runtimes
 	fleet       Fleet
 	door        *door.Door
@@ -59,7 +67,7 @@ func New(c Config) *Service {
 	if c.Concurrency == 0 {
 		c.Concurrency = 1000
 	}
-	s := &Service{db: c.DB, blobs: c.Blobs, runtimes: c.Runtimes, concurrency: c.Concurrency}
+	s := &Service{db: c.DB, blobs: c.Blobs, code: c.Code, runtimes: c.Runtimes, concurrency: c.Concurrency}
 	s.targets = newTargets(s)
 	s.events = newEventQueue(s, c.RetryDelays)
 	return s

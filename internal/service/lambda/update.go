@@ -1,9 +1,6 @@
 package lambda
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 
 	api "cloister/internal/awsapi/lambda"
@@ -27,7 +24,7 @@ func (s *Service) updateFunctionCode(c *door.Call, in *api.UpdateFunctionCodeReq
 		return nil, err
 	}
 	if val(in.DryRun) {
-		return dryUpdate(c, f, in)
+		return s.dryUpdate(c, f, in)
 	}
 	var out *api.FunctionConfiguration
 	err = s.withCode(c, in.ZipFile, func(code codeRef) error {
@@ -40,8 +37,8 @@ func (s *Service) updateFunctionCode(c *door.Call, in *api.UpdateFunctionCodeReq
 }
 
 // dryUpdate checks a package without keeping it.
-func dryUpdate(c *door.Call, f ref, in *api.UpdateFunctionCodeRequest) (out *api.FunctionConfiguration, err error) {
-	if err := checkZip(in.ZipFile); err != nil {
+func (s *Service) dryUpdate(c *door.Call, f ref, in *api.UpdateFunctionCodeRequest) (out *api.FunctionConfiguration, err error) {
+	if err := s.checkZip(c, newID(), in.ZipFile); err != nil {
 		return nil, err
 	}
 	err = c.View(func(r store.Reader) error {
@@ -49,8 +46,7 @@ func dryUpdate(c *door.Call, f ref, in *api.UpdateFunctionCodeRequest) (out *api
 		if err != nil {
 			return err
 		}
-		hash := sha256.Sum256(in.ZipFile)
-		v.Code.SHA256, v.Code.Size = base64.StdEncoding.EncodeToString(hash[:]), int64(bytes.NewReader(in.ZipFile).Len())
+		v.Code.SHA256, v.Code.Size = digest(in.ZipFile), int64(len(in.ZipFile))
 		out = v.configuration(f)
 		return nil
 	})
