@@ -114,7 +114,7 @@ func BenchmarkInvoke(b *testing.B) {
 }
 
 func BenchmarkCreateFunctionInput(b *testing.B) {
-	body := []byte(`{"FunctionName":"hello","Role":"arn:aws:iam::123456789012:role/r","Runtime":"python3.12","Handler":"index.handler","Code":{"S3Bucket":"b","S3Key":"k"},"Timeout":3,"MemorySize":128,"Environment":{"Variables":{"A":"1","B":"2"}},"Tags":{"team":"payments"}}`)
+	body := []byte(`{"FunctionName":"hello","Role":"arn:aws:iam::123456789012:role/r","Runtime":"python3.12","Handler":"index.handler","Code":{"S3Bucket":"bucket","S3Key":"k"},"Timeout":3,"MemorySize":128,"Environment":{"Variables":{"AA":"1","BB":"2"}},"Tags":{"team":"payments"}}`)
 	req := httptest.NewRequest("POST", "/2015-03-31/functions", nil)
 	m := &awsapi.Match{Service: &lambda.Service, Operation: lambda.OpCreateFunction.Operation, Protocol: awsapi.RestJSON}
 	b.ReportAllocs()

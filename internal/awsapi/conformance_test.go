@@ -18,25 +18,26 @@ type suite struct {
 	Description string
 	Metadata    struct{ Protocol, JSONVersion, TargetPrefix, APIVersion string }
 	Shapes      map[string]testShape
-	Cases       []struct {
-		Given struct {
-			Name          string
-			HTTP          struct{ Method, RequestURI string }
-			Input, Output testRef
-		}
-		Params     map[string]any
-		Serialized struct {
-			Body    *string
-			URI     string
-			Host    string
-			Headers map[string]string
-		}
-		Result   map[string]any
-		Response struct {
-			StatusCode int `json:"status_code"`
-			Headers    map[string]string
-			Body       string
-		}
+	Cases       []testCase
+}
+
+type testCase struct {
+	Given struct {
+		Name          string
+		HTTP          struct{ Method, RequestURI string }
+		Input, Output testRef
+	}
+	Params     map[string]any
+	Serialized struct {
+		Body    *string
+		URI     string
+		Headers map[string]string
+	}
+	Result   map[string]any
+	Response struct {
+		StatusCode int `json:"status_code"`
+		Headers    map[string]string
+		Body       string
 	}
 }
 
@@ -63,91 +64,115 @@ func suites(t *testing.T, direction string) map[string][]suite {
 }
 
 // service makes the table of the suite's service with one operation.
-func (s *suite) service(op *Operation) *Service {
+func (s *suite) service(op *Operation) {
 	if s.Metadata.TargetPrefix == "" {
 		s.Metadata.TargetPrefix = "test"
 	}
 	svc := &Service{Name: "test", SigningName: "test", APIVersion: s.Metadata.APIVersion, TargetPrefix: s.Metadata.TargetPrefix,
 		Protocols: []Protocol{testProtocols[s.Metadata.Protocol]}, Operations: []*Operation{op}}
 	op.Service = svc
-	return svc
 }
 
-func (s *suite) build(shape string) (*Shape, reflect.Type) {
+func (s *suite) build(ref testRef) (*Shape, reflect.Type) {
 	b := builder{shapes: s.Shapes, open: map[string]int{}}
-	return b.build(shape)
+	shape, t := b.build(ref.Shape)
+	if ref.Payload != "" {
+		shape.Payload = ref.Payload
+	}
+	return shape, t
 }
 
-// TestRequestsAsAWSClientsSendThem decodes the requests of AWS's own protocol
-// tests and compares with what the client was asked to send.
-func TestRequestsAsAWSClientsSendThem(t *testing.T) {
-	for file, list := range suites(t, "input") {
+// each runs every case of every suite of one direction.
+func each(t *testing.T, direction string, run func(t *testing.T, s *suite, c *testCase)) {
+	for file, list := range suites(t, direction) {
 		for _, s := range list {
-			for i, c := range s.Cases {
-				t.Run(fmt.Sprintf("%s/%s/%d", file, s.Description, i), func(t *testing.T) {
-					if s.Description == "Header whitespace" {
-						t.Skip("the client trims; what it was given cannot be known")
+			for i := range s.Cases {
+				name := fmt.Sprintf("%s/%s/%d", file, s.Description, i)
+				t.Run(name, func(t *testing.T) {
+					if reason := lenient[name]; reason != "" {
+						t.Skip(reason)
 					}
-					op := &Operation{Name: c.Given.Name, Method: c.Given.HTTP.Method, URI: c.Given.HTTP.RequestURI}
-					if op.Method == "" {
-						op.Method, op.URI = http.MethodPost, "/"
-					}
-					var goType reflect.Type
-					if c.Given.Input.Shape != "" {
-						op.Input, goType = s.build(c.Given.Input.Shape)
-						if c.Given.Input.Payload != "" {
-							op.Input.Payload = c.Given.Input.Payload
-						}
-					}
-					req, body := testRequest(t, op.Method, s.Metadata.Protocol, c.Serialized.URI, c.Serialized.Headers, c.Serialized.Body)
-					if s.Metadata.Protocol == "json" && req.Header.Get("X-Amz-Target") == "" {
-						req.Header.Set("X-Amz-Target", "test."+op.Name)
-					}
-					m, wireErr := NewRouter(s.service(op)).Recognise(req, "test", body)
-					if wireErr != nil {
-						t.Fatalf("not recognised: %v", wireErr)
-					}
-					if op.Input == nil {
-						return
-					}
-					got := decoded(t, m, goType, func(in any) *Error { return m.Decode(req, body, in) })
-					want := comparable(c.Params, s.Shapes[c.Given.Input.Shape])
-					if !reflect.DeepEqual(prune(got), prune(want)) {
-						t.Errorf("decoded %v\nwant    %v\nfrom    %s %s", got, want, c.Serialized.URI, body)
-					}
+					run(t, &s, &s.Cases[i])
 				})
 			}
 		}
 	}
 }
 
-func testRequest(t *testing.T, method, protocol, uri string, headers map[string]string, body *string) (*http.Request, []byte) {
-	t.Helper()
-	raw := []byte{}
-	if body != nil {
-		raw = []byte(*body)
-	}
-	req := httptest.NewRequest(method, uri, nil)
-	for name, value := range headers {
-		req.Header.Set(name, value)
-	}
-	if req.Header.Get("Content-Type") == "" && (protocol == "query" || protocol == "ec2") {
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	}
-	return req, raw
+// lenient lists cases about a client's forbearance, which a server cannot see
+// or must not use.
+var lenient = map[string]string{
+	"rest-xml/Header whitespace/0":               "the client trims; what it was given cannot be known",
+	"json/Lists/1":                               "null inside a list",
+	"json/unmodeled non-json response payload/0": "a body that is not JSON",
+	"json/unmodeled non-json response payload/1": "a body that is no object",
+	"rest-json/Supports header maps/0":           "the case of header names, which HTTP does not keep",
 }
 
-func decoded(t *testing.T, m *Match, goType reflect.Type, decode func(any) *Error) map[string]any {
-	t.Helper()
-	in := reflect.New(goType.Elem())
-	if err := decode(in.Interface()); err != nil {
-		t.Fatalf("not decoded: %v", err)
+// TestRequestsAsAWSClientsSendThem decodes the requests of AWS's own protocol
+// tests and compares with what the client was asked to send.
+func TestRequestsAsAWSClientsSendThem(t *testing.T) {
+	each(t, "input", func(t *testing.T, s *suite, c *testCase) {
+		op, goType := s.operation(c)
+		req, body := s.request(c, op)
+		m, err := NewRouter(op.Service).Recognise(req, "test", body)
+		if err != nil {
+			t.Fatalf("not recognised: %v", err)
+		}
+		if op.Input == nil {
+			return
+		}
+		in := reflect.New(goType.Elem()).Interface()
+		if err := m.Decode(req, body, in); err != nil {
+			t.Fatalf("not decoded: %v", err)
+		}
+		got := Generic(op.Input, in).(map[string]any)
+		want := comparable(c.Params, s.Shapes[c.Given.Input.Shape])
+		if !reflect.DeepEqual(prune(got), prune(want)) {
+			t.Errorf("decoded %v\nwant    %v\nfrom    %s %s", got, want, c.Serialized.URI, body)
+		}
+	})
+}
+
+// operation makes the table of a case's operation, and the Go type of its
+// input or output.
+func (s *suite) operation(c *testCase) (*Operation, reflect.Type) {
+	op := &Operation{Name: c.Given.Name, Method: c.Given.HTTP.Method, URI: c.Given.HTTP.RequestURI, ResultWrapper: c.Given.Output.ResultWrapper}
+	if op.Method == "" {
+		op.Method = http.MethodPost
 	}
-	p, v, err := structPlan(m.Operation.Input, in.Interface())
-	if err != nil {
-		t.Fatal(err)
+	if op.URI == "" {
+		op.URI = "/"
 	}
-	return generic(p, v).(map[string]any)
+	s.service(op)
+	var goType reflect.Type
+	if ref := c.Given.Input; ref.Shape != "" {
+		op.Input, goType = s.build(ref)
+	}
+	if ref := c.Given.Output; ref.Shape != "" {
+		op.Output, goType = s.build(ref)
+		op.ResultWrapper += s.Shapes[ref.Shape].ResultWrapper
+	}
+	return op, goType
+}
+
+// request is what the client of a case sends.
+func (s *suite) request(c *testCase, op *Operation) (*http.Request, []byte) {
+	body := []byte{}
+	if c.Serialized.Body != nil {
+		body = []byte(*c.Serialized.Body)
+	}
+	req := httptest.NewRequest(op.Method, c.Serialized.URI, nil)
+	switch s.Metadata.Protocol {
+	case "query", "ec2":
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	case "json":
+		req.Header.Set("X-Amz-Target", "test."+op.Name)
+	}
+	for name, value := range c.Serialized.Headers {
+		req.Header.Set(name, value)
+	}
+	return req, body
 }
 
 // comparable adds to a test's parameters the tokens that clients make up.
@@ -181,63 +206,34 @@ func prune(params map[string]any) map[string]any {
 	return out
 }
 
-// lenient lists cases about a client's forbearance, which a server must not use.
-var lenient = map[string]string{
-	"json/Lists/1": "null inside a list",
-	"json/unmodeled non-json response payload/0": "a body that is not JSON",
-	"json/unmodeled non-json response payload/1": "a body that is no object",
-	"rest-json/Supports header maps/0":           "the case of header names, which HTTP does not keep",
-}
-
 // TestAnswersAsAWSClientsReadThem reads the answers of AWS's own protocol tests
 // with a client made of the same tables, which shows that this client is right;
 // then it reads our encoding of the same result, which must give the same.
 func TestAnswersAsAWSClientsReadThem(t *testing.T) {
-	for file, list := range suites(t, "output") {
-		for _, s := range list {
-			for i, c := range s.Cases {
-				if c.Given.Output.Shape == "" || c.Result == nil {
-					continue
-				}
-				t.Run(fmt.Sprintf("%s/%s/%d", file, s.Description, i), func(t *testing.T) {
-					if reason := lenient[fmt.Sprintf("%s/%s/%d", file, s.Description, i)]; reason != "" {
-						t.Skip(reason)
-					}
-					op := &Operation{Name: c.Given.Name, ResultWrapper: c.Given.Output.ResultWrapper}
-					if op.ResultWrapper == "" {
-						op.ResultWrapper = s.Shapes[c.Given.Output.Shape].ResultWrapper
-					}
-					var goType reflect.Type
-					op.Output, goType = s.build(c.Given.Output.Shape)
-					if c.Given.Output.Payload != "" {
-						op.Output.Payload = c.Given.Output.Payload
-					}
-					m := &Match{Service: s.service(op), Operation: op, Protocol: testProtocols[s.Metadata.Protocol]}
-					official := &http.Response{StatusCode: c.Response.StatusCode, Header: http.Header{}}
-					for name, value := range c.Response.Headers {
-						official.Header.Set(name, value)
-					}
-					want := readAnswer(t, m, goType, official, []byte(c.Response.Body))
-					if given := any(c.Result); !reflect.DeepEqual(any(want), given) {
-						t.Fatalf("the test's client reads %v\nfrom %s, which means %v", want, c.Response.Body, given)
-					}
-					out := reflect.New(goType.Elem())
-					p, v, err := structPlan(op.Output, out.Interface())
-					if err != nil {
-						t.Fatal(err)
-					}
-					fill(p, &Member{Shape: op.Output}, v, c.Result)
-					w := httptest.NewRecorder()
-					if err := m.Encode(w, "request-id", out.Interface()); err != nil {
-						t.Fatal(err)
-					}
-					if got := readAnswer(t, m, goType, w.Result(), w.Body.Bytes()); !reflect.DeepEqual(got, want) {
-						t.Errorf("a client reads %v\nfrom %s\nwant %v", got, w.Body, want)
-					}
-				})
-			}
+	each(t, "output", func(t *testing.T, s *suite, c *testCase) {
+		if c.Given.Output.Shape == "" || c.Result == nil {
+			t.Skip("the case has no output")
 		}
-	}
+		op, goType := s.operation(c)
+		m := &Match{Service: op.Service, Operation: op, Protocol: testProtocols[s.Metadata.Protocol]}
+		official := &http.Response{StatusCode: c.Response.StatusCode, Header: http.Header{}}
+		for name, value := range c.Response.Headers {
+			official.Header.Set(name, value)
+		}
+		want := readAnswer(t, m, goType, official, []byte(c.Response.Body))
+		if !reflect.DeepEqual(want, c.Result) {
+			t.Fatalf("the test's client reads %v\nfrom %s, which means %v", want, c.Response.Body, c.Result)
+		}
+		out := reflect.New(goType.Elem()).Interface()
+		Fill(op.Output, out, any(c.Result))
+		w := httptest.NewRecorder()
+		if err := m.Encode(w, "request-id", out); err != nil {
+			t.Fatal(err)
+		}
+		if got := readAnswer(t, m, goType, w.Result(), w.Body.Bytes()); !reflect.DeepEqual(got, want) {
+			t.Errorf("a client reads %v\nfrom %s\nwant %v", got, w.Body, want)
+		}
+	})
 }
 
 // readAnswer is the client's side, in terms of the server's decoders.

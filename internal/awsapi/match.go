@@ -2,6 +2,7 @@ package awsapi
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -52,6 +53,9 @@ func (m *Match) Decode(req *http.Request, body []byte, in any) *Error {
 		return nil
 	}
 	p, v, err := structPlan(m.Operation.Input, in)
+	if err == nil && body == nil && req.ContentLength != 0 && !m.StreamsInput() {
+		err = errors.New("the body was not read")
+	}
 	if err == nil {
 		err = m.decode(req, body, p, v)
 	}

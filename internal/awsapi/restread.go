@@ -186,9 +186,6 @@ func (r *restReader) payload(f *field, v reflect.Value) error {
 		v.Set(reflect.ValueOf(r.reader()))
 		return nil
 	}
-	if r.body == nil && r.req.Body != nil {
-		return errors.New("the body was not read")
-	}
 	if len(r.body) == 0 {
 		return nil
 	}

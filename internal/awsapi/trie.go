@@ -82,16 +82,17 @@ func subnode(have *trieNode, put func(*trieNode)) *trieNode {
 
 // lookup is one search for a request's route.
 type lookup struct {
-	method string
-	query  url.Values
-	path   []string
-	values []string // escaped labels met on the way
+	method   string
+	rawQuery string
+	query    url.Values // of rawQuery, once a route asks for it
+	path     []string
+	values   []string // escaped labels met on the way
 }
 
 // find returns the operation and its unescaped labels. A path that ends in a
 // slash also finds the operation of the path without it.
 func (t *trie) find(method string, u *url.URL) (*Operation, map[string]string) {
-	l := lookup{method: method, path: segments(u.EscapedPath()), query: u.Query()}
+	l := lookup{method: method, path: segments(u.EscapedPath()), rawQuery: u.RawQuery}
 	r := l.walk(&t.root, 0)
 	if r == nil && len(l.path) > 0 && l.path[len(l.path)-1] == "" {
 		l.path, l.values = l.path[:len(l.path)-1], nil
@@ -174,6 +175,9 @@ func (l *lookup) leaf(n *trieNode) *route {
 }
 
 func (l *lookup) carries(want map[string]string) bool {
+	if len(want) > 0 && l.query == nil {
+		l.query, _ = url.ParseQuery(l.rawQuery)
+	}
 	for name, value := range want {
 		if !l.query.Has(name) || (value != "" && l.query.Get(name) != value) {
 			return false
