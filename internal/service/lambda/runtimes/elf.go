@@ -14,17 +14,23 @@ import (
 // libraries finds the shared libraries that programs need, by reading the
 // programs: nothing is executed, as ldd would.
 type libraries struct {
-	root string // the directory that is / to the programs; "/" for this machine's
 	dirs []string
+	read map[string]*program // by path; nil: it cannot be read as a program
 }
 
 // newLibraries knows the loader's own directories and those of ld.so.conf.
-func newLibraries(root string) *libraries {
-	l := &libraries{root: root}
-	if root == "/" {
-		l.dirs = machineDirs()
+func newLibraries() *libraries {
+	return &libraries{dirs: machineDirs(), read: map[string]*program{}}
+}
+
+// program is readProgram with a memory.
+func (l *libraries) program(file string) *program {
+	p, ok := l.read[file]
+	if !ok {
+		p, _ = readProgram(file)
+		l.read[file] = p
 	}
-	return l
+	return p
 }
 
 var machineDirs = sync.OnceValue(func() []string {
@@ -113,7 +119,7 @@ func (l *libraries) find(name string, p *program) string {
 	}
 	for _, dir := range append(p.rpath, l.dirs...) {
 		file := filepath.Join(dir, name)
-		if other, err := readProgram(file); err == nil && other.class == p.class && other.arch == p.arch {
+		if other := l.program(file); other != nil && other.class == p.class && other.arch == p.arch {
 			return file
 		}
 	}
@@ -144,7 +150,7 @@ func (l *libraries) closure(file string) ([]string, error) {
 				continue
 			}
 			files = append(files, found)
-			if lib, err := readProgram(found); err == nil {
+			if lib := l.program(found); lib != nil {
 				queue = append(queue, lib)
 			}
 		}

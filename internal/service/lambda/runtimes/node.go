@@ -142,7 +142,6 @@ func (n *node) lay(t *tree, extraCA []byte) error {
 		func() error { return t.text("/var/runtime/bootstrap.cjs", nodeLoop) },
 		func() error { return t.text("/var/runtime/extra-ca.pem", extraCA) },
 		func() error { return t.symlink("runtime/node_modules", "/var/node_modules") },
-		func() error { return t.symlink("/opt/nodejs/node_modules", "/node_modules") },
 	}
 	if n.modules != "" {
 		steps = append(steps, func() error { return t.directory(n.modules, "/var/runtime/node_modules") })

@@ -90,6 +90,7 @@ func (p *python) lay(t *tree) error {
 		func() error { return t.directory(lib, lib) },
 		func() error { return t.text("/var/runtime/bootstrap.py", pythonLoop) },
 		func() error { return t.extensions(filepath.Join(lib, "lib-dynload")) },
+		t.openssl,
 	}
 	if filepath.Join("/usr/bin", filepath.Base(p.bin)) == p.bin {
 		steps = append(steps, func() error { return t.symlink(filepath.Base(p.bin), "/usr/bin/python3") })

@@ -131,30 +131,46 @@ func imageSDK(r Registration) string {
 // imageParts are the directories of an image that a cell sees.
 var imageParts = []string{"usr", "bin", "sbin", "lib", "lib64", "var/lang", "var/runtime"}
 
-// imageBinds shows the parts of an image. A part that is a link stays one, and
-// leads to where it leads in the cell.
+// imageBinds shows the parts of an image.
 func imageBinds(t *tree, dir string) error {
 	for _, part := range imageParts {
-		st, err := os.Lstat(filepath.Join(dir, part))
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-		case err != nil:
+		src, err := imagePart(dir, part)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
 			return err
-		case st.IsDir():
-			if err := t.replace(filepath.Join(dir, part), "/"+part); err != nil {
-				return err
-			}
-		case st.Mode()&fs.ModeSymlink != 0:
-			target, err := os.Readlink(filepath.Join(dir, part))
-			if err != nil {
-				return err
-			}
-			if err := t.symlink(target, "/"+part); err != nil {
-				return err
-			}
+		}
+		if err := t.replace(src, "/"+part); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// imagePart is where a directory of an image lies. A link, as /lib is one on
+// many systems, is followed once, inside the image and not on this machine.
+func imagePart(dir, part string) (string, error) {
+	p := filepath.Join(dir, part)
+	st, err := os.Lstat(p)
+	if err == nil && st.Mode()&fs.ModeSymlink != 0 {
+		target, err := os.Readlink(p)
+		if err != nil {
+			return "", err
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Join("/", filepath.Dir(part), target)
+		}
+		p = filepath.Join(dir, filepath.Clean(target))
+		st, err = os.Lstat(p)
+		if err != nil {
+			return "", err
+		}
+	}
+	if err == nil && !st.IsDir() {
+		err = fmt.Errorf("%s of the image is not a directory", part)
+	}
+	return p, err
 }
 
 // replace binds a directory over whatever the tree has there.

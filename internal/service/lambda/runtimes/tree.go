@@ -33,7 +33,7 @@ func newTree(dir string) (*tree, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	return &tree{dir: dir, libs: newLibraries("/"), have: map[string]bool{}}, nil
+	return &tree{dir: dir, libs: newLibraries(), have: map[string]bool{}}, nil
 }
 
 // root is the finished tree, to be bound in this order.
@@ -190,6 +190,19 @@ func (t *tree) extensions(dirs ...string) error {
 		slices.Sort(files)
 		for _, f := range files {
 			if err := t.needsOf(f); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// openssl lays the modules that OpenSSL loads by itself, beside its library.
+func (t *tree) openssl() error {
+	for _, dir := range t.libs.dirs {
+		modules, _ := filepath.Glob(filepath.Join(dir, "ossl-modules", "*.so"))
+		for _, m := range modules {
+			if err := t.program(m, m); err != nil {
 				return err
 			}
 		}

@@ -249,30 +249,52 @@ def set_up_logging(logging):
     root.addHandler(handler)
 
 
-class LoggingHook:
-    """A finder that waits for the first import of logging."""
+def teach_endpoint(session):
+    """AWS_ENDPOINT_URL for a botocore from before 1.31, which does not know it."""
+    import botocore
+    if tuple(int(n) for n in botocore.__version__.split(".")[:2]) >= (1, 31):
+        return
+    create_client = session.Session.create_client
+
+    def create(self, service_name, *args, **kwargs):
+        if kwargs.get("endpoint_url") is None and len(args) < 5:
+            own = "AWS_ENDPOINT_URL_" + service_name.upper().replace("-", "_")
+            kwargs["endpoint_url"] = os.environ.get(own) or os.environ.get("AWS_ENDPOINT_URL")
+        return create_client(self, service_name, *args, **kwargs)
+
+    session.Session.create_client = create
+
+
+class ImportHook:
+    """A finder that waits for the first import of a module, and then does something to it."""
+
+    def __init__(self, name, then):
+        self.name, self.then = name, then
 
     def find_spec(self, name, path=None, target=None):
-        if name != "logging":
+        if name != self.name:
             return None
         sys.meta_path.remove(self)
         import importlib.util
         spec = importlib.util.find_spec(name)
+        if spec is None or spec.loader is None:
+            return spec
         load = spec.loader.exec_module
 
         def exec_module(module):
             load(module)
-            set_up_logging(module)
+            self.then(module)
 
         spec.loader.exec_module = exec_module
         return spec
 
 
-def watch_logging():
-    if "logging" in sys.modules:
-        set_up_logging(sys.modules["logging"])
-    else:
-        sys.meta_path.insert(0, LoggingHook())
+def watch_imports():
+    for name, then in (("logging", set_up_logging), ("botocore.session", teach_endpoint)):
+        if name in sys.modules:
+            then(sys.modules[name])
+        else:
+            sys.meta_path.insert(0, ImportHook(name, then))
 
 
 # The function.
@@ -324,7 +346,7 @@ def set_up():
         stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
     set_up_path()
     builtin_commands()
-    watch_logging()
+    watch_imports()
 
 
 def fail_init(client, e):
