@@ -31,7 +31,7 @@ const (
 	XMLAttribute                   // a member written as an attribute
 	JSONValue                      // a string that holds JSON (base64 in headers)
 	EventPayload                   // a member that is an event's whole payload
-	EventHeader                    // a member that is one of an event's headers
+	EventHeader                    // a member that is one of an event's headers; its Location is InHeader
 	Exception                      // an error structure
 	HostLabel                      // also a part of the host name
 )

@@ -107,12 +107,20 @@ func (e *shapeEmitter) member(ref *object, name string, required bool, place str
 		l.add("Shape", shapeRef(to))
 	}
 	l.add("Traits", memberTraits(ref, required))
-	l.add("Location", constant(locations, e.m.inherited(ref, "location")))
+	l.add("Location", e.location(ref))
 	l.add("Time", constant(timeFormats, ref.string("timestampFormat")))
 	l.quote("LocationName", e.m.inherited(ref, "locationName"))
 	l.quote("QueryName", ref.string("queryName"))
 	l.add("XML", namespace(ref))
 	return l.String()
+}
+
+// location of an event's header is, like any header's, outside the body.
+func (e *shapeEmitter) location(ref *object) string {
+	if ref.bool("eventheader") {
+		return "awsapi.InHeader"
+	}
+	return constant(locations, e.m.inherited(ref, "location"))
 }
 
 // inherited is a reference's trait, or the one its shape gives to all
