@@ -43,7 +43,9 @@ func benchmarkStart(b *testing.B, opts HostOptions, settle time.Duration) {
 	defer h.Close()
 	h.Prepare()
 	measure(b, func() (end func()) {
-		c, err := h.Start(context.Background(), probeSpec("hello"))
+		spec := probeSpec("hello")
+		spec.Listen = []string{"127.0.0.1:9001"}
+		c, err := h.Start(context.Background(), spec)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -17,6 +17,7 @@ import (
 
 // spawner is the node's side of the process that clones cells.
 type spawner struct {
+	pid    int
 	conn   *net.UnixConn
 	exited chan struct{} // closed when the process has ended and all cells with it
 
@@ -53,7 +54,7 @@ func startSpawner() (*spawner, error) {
 		conn.Close()
 		return nil, fmt.Errorf("start the spawner of cells: %w", err)
 	}
-	sp := &spawner{conn: conn, exited: make(chan struct{}), cells: map[uint64]*Cell{}, report: make(chan *child.Event, 1)}
+	sp := &spawner{pid: cmd.Process.Pid, conn: conn, exited: make(chan struct{}), cells: map[uint64]*Cell{}, report: make(chan *child.Event, 1)}
 	go sp.listen(cmd)
 	return sp, nil
 }

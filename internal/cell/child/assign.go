@@ -50,7 +50,10 @@ func (s *spawner) start(c *cell, o *Order, raw []byte, files []int) (*Event, []i
 		return ev, out
 	}
 	ev.Failure, ev.Found = told.Failure, told.Found
-	if peak := c.group.peakFile(); peak >= 0 && ev.Failure == nil {
+	if ev.Failure != nil {
+		return ev, out
+	}
+	if peak := c.group.peakFile(); peak >= 0 {
 		ev.Peakable = true
 		out = append([]int{peak}, out...)
 	}

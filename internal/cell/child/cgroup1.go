@@ -9,7 +9,13 @@ import (
 )
 
 // groups1 holds this spawner's directory in the tree of each controller.
-type groups1 struct{ memory, cpu, pids string }
+type groups1 struct {
+	dirs1
+	home dirs1 // where the spawner itself is
+}
+
+// dirs1 is a directory in the tree of each controller.
+type dirs1 struct{ memory, cpu, pids string }
 
 // openGroups1 returns nil and no error where version 1 has none of the
 // controllers.
@@ -29,8 +35,9 @@ func openGroups1(trees []hierarchy) (groups, error) {
 		}
 		removeStale(own[c])
 	}
-	g := &groups1{own["memory"] + "/" + ownName(), own["cpu"] + "/" + ownName(), own["pids"] + "/" + ownName()}
-	for _, dir := range g.dirs() {
+	home := dirs1{own["memory"], own["cpu"], own["pids"]}
+	g := &groups1{dirs1: home.below(ownName()), home: home}
+	for _, dir := range g.all() {
 		if err := os.Mkdir(dir, 0o755); err != nil && !os.IsExist(err) {
 			return nil, errors.New(err.Error() + "; run as root, or on a machine with cgroup version 2 and delegation")
 		}
@@ -38,17 +45,21 @@ func openGroups1(trees []hierarchy) (groups, error) {
 	return g, put(g.cpu+"/cpu.shares", strconv.FormatUint(shares(1000*uint64(runtime.NumCPU())), 10))
 }
 
-func (g *groups1) dirs() []string { return []string{g.memory, g.cpu, g.pids} }
+func (d dirs1) all() []string { return []string{d.memory, d.cpu, d.pids} }
+
+func (d dirs1) below(name string) dirs1 {
+	return dirs1{d.memory + "/" + name, d.cpu + "/" + name, d.pids + "/" + name}
+}
 
 func (g *groups1) close() {
-	for _, dir := range g.dirs() {
+	for _, dir := range g.all() {
 		removeTree(dir)
 	}
 }
 
 func (g *groups1) create(name string) (group, error) {
-	c := &group1{groups1{g.memory + "/" + name, g.cpu + "/" + name, g.pids + "/" + name}}
-	for _, dir := range c.dirs() {
+	c := &group1{g.below(name)}
+	for _, dir := range c.all() {
 		if err := syscall.Mkdir(dir, 0o755); err != nil && err != syscall.EEXIST {
 			c.remove()
 			return nil, failed(LayerMemory, "make "+dir, err)
@@ -57,7 +68,7 @@ func (g *groups1) create(name string) (group, error) {
 	return c, nil
 }
 
-type group1 struct{ groups1 }
+type group1 struct{ dirs1 }
 
 func (c *group1) directory() int { return -1 }
 
@@ -80,11 +91,11 @@ func (c *group1) set(l Limits) error {
 
 func (c *group1) enter() error { return c.moveHere() }
 
-func (g *groups1) leave() error { return g.moveHere() }
+func (g *groups1) leave() error { return g.home.moveHere() }
 
 // moveHere moves the calling thread into the groups.
-func (g *groups1) moveHere() error {
-	for i, dir := range g.dirs() {
+func (d dirs1) moveHere() error {
+	for i, dir := range d.all() {
 		if err := put(dir+"/tasks", "0"); err != nil {
 			return failed([]string{LayerMemory, LayerCPU, LayerPids}[i], "enter "+dir, err)
 		}
@@ -119,7 +130,7 @@ func (c *group1) usage() (peak uint64, oom bool) {
 
 func (c *group1) remove() error {
 	var first error
-	for _, dir := range c.dirs() {
+	for _, dir := range c.all() {
 		if err := removeDir(dir); err != nil && err != syscall.ENOENT && first == nil {
 			first = err
 		}

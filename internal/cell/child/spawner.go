@@ -38,6 +38,7 @@ type spawner struct {
 }
 
 func runSpawner() int {
+	// Marked, not closed: the Go runtime has files of its own open by now.
 	if err := closeRange(controlFD+1, closeRangeCloexec); err != nil {
 		return 2
 	}

@@ -62,12 +62,6 @@ func result(e syscall.Errno) error {
 	return nil
 }
 
-// pointer is the address of a path for a system call.
-func pointer(path string) (uintptr, *byte) {
-	p := cstring(path)
-	return uintptr(unsafe.Pointer(p)), p
-}
-
 func cstring(s string) *byte {
 	b := make([]byte, len(s)+1)
 	copy(b, s)
