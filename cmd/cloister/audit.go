@@ -136,7 +136,12 @@ func auditTail(ctx context.Context, w io.Writer, o *options, keys *seal.Keyring,
 
 // lastRecords are the last records that match, and the index behind them.
 func lastRecords(ctx context.Context, dir string, keys *seal.Keyring, filter *audit.Filter, lines int64) (next int64, last []audit.Record, err error) {
-	for entry, err := range audit.Read(ctx, dir, keys, 0, false) {
+	from, err := startOfTail(dir, filter, lines)
+	if err != nil {
+		return 0, nil, err
+	}
+	next = from
+	for entry, err := range audit.Read(ctx, dir, keys, from, false) {
 		if err != nil {
 			return 0, nil, err
 		}
@@ -150,6 +155,16 @@ func lastRecords(ctx context.Context, dir string, keys *seal.Keyring, filter *au
 		}
 	}
 	return next, last, nil
+}
+
+// startOfTail skips what cannot be among the last records: without a filter
+// that is all but the last.
+func startOfTail(dir string, filter *audit.Filter, lines int64) (int64, error) {
+	if *filter != (audit.Filter{}) {
+		return 0, nil
+	}
+	size, err := audit.Size(dir)
+	return max(0, size-lines), err
 }
 
 func printReport(w io.Writer, r *audit.Report) {
@@ -186,7 +201,7 @@ func printRecord(w io.Writer, asJSON bool, rec *audit.Record) error {
 	}
 	who := rec.Principal.ARN
 	if who == "" {
-		who = rec.Principal.ID
+		who = rec.Principal.Service
 	}
 	if who == "" {
 		who = "(nobody)"

@@ -70,12 +70,20 @@ func (d *Door) decide(c *Call, need *Need) error {
 	decision := policy.Evaluate(&policies, &req)
 	c.decided = append(c.decided, audit.Need{
 		Action: need.Action, Resource: need.Resource,
-		Allowed: decision.Allowed, Reason: decision.Reason.String(),
+		Allowed: decision.Allowed, Reason: decision.Reason.String(), Policy: policyName(decision),
 	})
 	if !decision.Allowed {
 		return denial(decision.Message(&req))
 	}
 	return nil
+}
+
+// policyName names the policy whose statement decided, if one did.
+func policyName(d policy.Decision) string {
+	if d.Policy == nil {
+		return ""
+	}
+	return d.Policy.Name
 }
 
 // request is the question that need puts to the policy engine.

@@ -26,5 +26,17 @@ func (d *Door) commit(c *Call, fn func(tx *store.Tx) error) error {
 		return d.audit.Stage(tx, record(c, nil))
 	})
 	c.committed = err == nil
-	return err
+	if err != nil {
+		return err
+	}
+	return d.written()
+}
+
+// written reports whether the audit leaf that was committed with a change could
+// be put into its file, too: if not, nothing is answered.
+func (d *Door) written() error {
+	if err := d.audit.Healthy(); err != nil {
+		return unavailable(err)
+	}
+	return nil
 }

@@ -37,13 +37,9 @@ func record(c *Call, err error) *audit.Record {
 }
 
 func auditPrincipal(p *Principal) audit.Principal {
-	id := p.UserID
-	if p.Service != "" {
-		id = p.Service
-	}
 	return audit.Principal{
-		Type: identityType(p), ID: id, ARN: p.ARN, Account: p.Account,
-		AccessKeyID: p.AccessKeyID, RoleARN: p.RoleARN,
+		Type: identityType(p), ID: p.UserID, ARN: p.ARN, Account: p.Account,
+		AccessKeyID: p.AccessKeyID, RoleARN: p.RoleARN, Service: p.Service,
 	}
 }
 

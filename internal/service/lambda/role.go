@@ -2,7 +2,6 @@ package lambda
 
 import (
 	"context"
-	"regexp"
 
 	api "cloister/internal/awsapi/sts"
 	"cloister/internal/door"
@@ -13,7 +12,14 @@ import (
 // before that.
 const sessionSeconds = 3600
 
-var notInSessionName = regexp.MustCompile(`[^\w+=,.@-]`)
+// sessionName is a session's name for a function's: STS wants two characters
+// at least, Lambda one.
+func sessionName(function string) string {
+	if len(function) < 2 {
+		return function + "-"
+	}
+	return function
+}
 
 // assume takes a function's role as the service principal lambda.amazonaws.com,
 // for the function: the role's own trust policy decides, and may ask for
@@ -22,7 +28,7 @@ func (s *Service) assume(ctx context.Context, f ref, role, session string) (*api
 	as := door.ServicePrincipal("lambda.amazonaws.com", f.functionARN(), f.Account)
 	out, err := door.Do(ctx, s.door, as, api.OpAssumeRole, &api.AssumeRoleRequest{
 		RoleArn:         ptr(role),
-		RoleSessionName: ptr(notInSessionName.ReplaceAllString(session, "_")),
+		RoleSessionName: ptr(sessionName(session)),
 		DurationSeconds: ptr(int64(sessionSeconds)),
 	})
 	if err != nil {
