@@ -25,8 +25,8 @@ func TestAssumedRole(t *testing.T) {
 	if *user.Arn != "arn:aws:sts::123456789012:assumed-role/fn/session" || !strings.HasPrefix(*user.AssumedRoleId, "AROA") || !strings.HasSuffix(*user.AssumedRoleId, ":session") {
 		t.Errorf("the session is %s, %s", *user.Arn, *user.AssumedRoleId)
 	}
-	if !strings.HasPrefix(*out.Credentials.AccessKeyId, "ASIA") || out.PackedPolicySize != nil {
-		t.Errorf("access key %s, packed %v", *out.Credentials.AccessKeyId, out.PackedPolicySize)
+	if !strings.HasPrefix(*out.Credentials.AccessKeyId, "ASIA") || packed(out) != nil {
+		t.Errorf("access key %s, packed %v", *out.Credentials.AccessKeyId, packed(out))
 	}
 	if left := time.Until(*out.Credentials.Expiration); left > time.Hour || left < 59*time.Minute {
 		t.Errorf("expires in %v", left)
@@ -200,8 +200,8 @@ func TestSessionPolicies(t *testing.T) {
 			t.Errorf("a session of %v", out.AssumedRoleUser)
 		}
 	}
-	if out := h.assume(alice, arn, with(mayGet)); out.PackedPolicySize == nil || *out.PackedPolicySize < 1 || *out.PackedPolicySize > 100 {
-		t.Errorf("packed %v", out.PackedPolicySize)
+	if size := packed(h.assume(alice, arn, with(mayGet))); size == nil || *size < 1 || *size > 100 {
+		t.Errorf("packed %v", size)
 	}
 	h.refused("MalformedPolicyDocument", alice, arn, with(`{"Version":"2012-10-17","Statement":[}`))
 	h.refused("PackedPolicyTooLarge", alice, arn, with(mayGet+strings.Repeat(" ", 2048)))
@@ -265,4 +265,10 @@ func TestChangedTokenIsRefused(t *testing.T) {
 	_, err = h.in(&changed).GetCallerIdentity(context.Background(), nil)
 	h.wantCode("SignatureDoesNotMatch", err)
 	h.whoami(h.in(c))
+}
+
+// packed is the answer's packed size, for which the SDK knows a newer member
+// that AWS's published models lack.
+func packed(out *sdk.AssumeRoleOutput) *int32 {
+	return out.PackedPolicySize //lint:ignore SA1019 the newer member is not in the models
 }
