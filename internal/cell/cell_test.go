@@ -21,6 +21,9 @@ var (
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
+	if os.Getenv("CLOISTER_CELL_ROOTLESS") != "" {
+		return rootlessHelper()
+	}
 	dir, err := os.MkdirTemp("", "cell-test")
 	if err != nil {
 		fmt.Println(err)
