@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -206,9 +207,17 @@ func printRecord(w io.Writer, asJSON bool, rec *audit.Record) error {
 	if who == "" {
 		who = "(nobody)"
 	}
-	_, err := fmt.Fprintf(w, "%s  %-7s  %s:%s  %s  %s%s\n",
-		rec.Time.Local().Format(time.DateTime), rec.Outcome, rec.EventSource, rec.EventName, who, rec.RequestID, failure(rec))
+	_, err := fmt.Fprintf(w, "%s  %-7s  %s  %s  %s%s\n",
+		rec.Time.Local().Format(time.DateTime), rec.Outcome, operation(rec), who, rec.RequestID, failure(rec))
 	return err
+}
+
+// operation names what was called, if it could be recognised.
+func operation(rec *audit.Record) string {
+	if rec.EventName == "" {
+		return "(not recognised)"
+	}
+	return strings.TrimSuffix(rec.EventSource, ".amazonaws.com") + ":" + rec.EventName
 }
 
 func failure(rec *audit.Record) string {

@@ -39,9 +39,7 @@ its clients, unmodified.`,
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newUp(o), newEnv(o), newDemo(o), newDoctor(o), newAudit(o), newRuntimes(o))
-	for _, command := range root.Commands() {
-		wrapUsage(command)
-	}
+	wrapUsage(root)
 	return root
 }
 
