@@ -17,7 +17,7 @@ func (db *DB) Check(ctx context.Context) error {
 	}
 	return db.View(ctx, func(r Reader) error {
 		s := r.snapshot()
-		for p, err := range s.scan(Range{From: []byte{}, To: []byte{0xff}}) {
+		for p, err := range s.scan(everything) {
 			if err == nil {
 				err = s.check(p)
 			}

@@ -10,7 +10,7 @@ import (
 )
 
 // all is every key there is.
-var all = store.Range{From: []byte{}, To: []byte{0xff}}
+var all = store.Range{From: []byte{0}, To: []byte{0xff}}
 
 // TestCheckFindsWhatTheEngineDidNotKeep damages the engine's data behind the
 // store's back, each time in another way. Keys begin with 'd' for rows, 'i'

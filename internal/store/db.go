@@ -141,7 +141,7 @@ func (db *DB) checkFormat(ctx context.Context) error {
 }
 
 func (db *DB) writeFormat(tx EngineTx) error {
-	for _, err := range tx.Scan(Range{From: []byte{}, To: []byte{0xff}}) {
+	for _, err := range tx.Scan(everything) {
 		if err != nil {
 			return err
 		}

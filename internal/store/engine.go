@@ -46,7 +46,7 @@ type EngineReader interface {
 	// Get returns the value at key, and nil when there is none.
 	Get(key []byte) ([]byte, error)
 
-	// Scan yields what lies in the range, in its order. Whether it yields
+	// Scan yields what lies in the range, in its order. From is not empty. Whether it yields
 	// what the same transaction writes in the range while it runs is not
 	// specified. Key and value are the caller's to keep.
 	Scan(Range) iter.Seq2[Pair, error]

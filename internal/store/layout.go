@@ -91,3 +91,7 @@ func join(parts ...[]byte) []byte {
 	}
 	return all
 }
+
+// everything is all engine keys. It does not begin with the empty key, which
+// pebble's own checks do not take for a bound.
+var everything = Range{From: []byte{0}, To: []byte{codeBehind}}

@@ -1,6 +1,7 @@
 package pgtest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -65,17 +66,27 @@ func (s *server) start(initdb, postgres string) error {
 		return fmt.Errorf("initdb: %w: %s", err, out)
 	}
 	s.cmd = s.command(who, postgres, "-D", data, "-k", s.dir, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=200")
-	go s.run()
+	started := make(chan error)
+	go s.run(started)
+	if err := <-started; err != nil {
+		return err
+	}
 	return s.ready()
 }
 
 // run keeps to one thread, because the server is told to stop when the thread
 // that started it ends: a test binary that is killed leaves no server behind.
-func (s *server) run() {
+func (s *server) run(started chan<- error) {
 	runtime.LockOSThread()
-	out, err := s.cmd.CombinedOutput()
+	var log bytes.Buffer
+	s.cmd.Stderr = &log
+	err := s.cmd.Start()
+	started <- err
 	if err != nil {
-		err = fmt.Errorf("postgres: %w: %s", err, out)
+		return
+	}
+	if err = s.cmd.Wait(); err != nil {
+		err = fmt.Errorf("postgres: %w: %s", err, log.Bytes())
 	}
 	s.end <- err
 }
