@@ -2,7 +2,11 @@ package child
 
 import (
 	"bytes"
+	"go/parser"
+	"go/token"
+	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -116,5 +120,30 @@ func TestUsersAreNeverShared(t *testing.T) {
 			t.Fatalf("id %d", id)
 		}
 		seen[id] = true
+	}
+}
+
+// Packages are initialised in the order of their paths as far as their imports
+// allow: an import from golang.org would put this one after everything on
+// github.com, in every cell that is started.
+func TestImportsAreFromTheStandardLibrary(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, imp := range parsed.Imports {
+			path := strings.Trim(imp.Path.Value, `"`)
+			if strings.Contains(path, ".") || strings.HasPrefix(path, "cloister/") || slices.Contains([]string{"fmt", "net", "encoding/json", "reflect"}, path) {
+				t.Errorf("%s imports %s", file, path)
+			}
+		}
 	}
 }
