@@ -16,6 +16,10 @@ import (
 	"cloister/internal/service/lambda/runtimes"
 )
 
+// cellsAhead is how many cells wait, with nothing of anybody in them, so that a
+// first request does not wait for one to be made.
+const cellsAhead = 2
+
 // codeBytes bounds the memory for unpacked code.
 const codeBytes = 2 << 30
 
@@ -86,9 +90,10 @@ func (p *plane) build() (err error) {
 	if p.code, err = codepkg.OpenCache(dir, codepkg.CacheOptions{MaxBytes: codeBytes}); err != nil {
 		return err
 	}
-	if p.host, err = cell.NewHost(cell.HostOptions{}); err != nil {
+	if p.host, err = cell.NewHost(cell.HostOptions{Ahead: cellsAhead}); err != nil {
 		return err
 	}
+	p.host.Prepare()
 	p.inside = newServer(p.node.door)
 	p.inside.ConnContext = func(ctx context.Context, _ net.Conn) context.Context { return door.WithinPlatform(ctx) }
 	p.fleet.Store(invoke.New(invoke.Options{
