@@ -73,6 +73,9 @@ func (c *checker) roles() error {
 		if err := c.service.checkTrust(r.Trust); err != nil {
 			return err
 		}
+		if _, err := c.service.parse(policy.KindTrust, r.Bound); err != nil {
+			return fmt.Errorf("bound trust policy: %w", err)
+		}
 		return checkEntity(c, roleKind, key, r)
 	})
 }

@@ -8,9 +8,9 @@
 //     that changed before the change is acknowledged, and what was made from
 //     that row is forgotten then. A row that changes while it is being read is
 //     never remembered as it was.
-//   - An access key, a session and a membership are bound to the unique id of a
-//     user, role or group, never to its name: what is made again under an old
-//     name inherits nothing.
+//   - An access key, a session, a membership and the principals of a trust policy
+//     are bound to the unique id of a user, role or group, never to its name:
+//     what is made again under an old name inherits nothing.
 //   - Everything is denied to a principal whose policies cannot be read in
 //     full, for a policy left out might be the one that denies.
 //   - A secret access key is answered once, by CreateAccessKey, and is sealed by

@@ -5,15 +5,10 @@ import (
 	api "cloister/internal/awsapi/iam"
 	"cloister/internal/door"
 	"cloister/internal/store"
-	"cloister/policy"
 )
 
-const (
-	// trustSize bounds a trust policy, in characters without white space.
-	trustSize = 2048
-	// sessionSeconds is the longest session of a role that does not say.
-	sessionSeconds = 3600
-)
+// sessionSeconds is the longest session of a role that does not say.
+const sessionSeconds = 3600
 
 func (s *Service) registerRoles(d *door.Door) {
 	door.Write(d, api.OpCreateRole, onNew("role", "iam:CreateRole", "iam:TagRole",
@@ -41,13 +36,15 @@ func (s *Service) createRole(c *door.Call, tx *store.Tx, in *api.CreateRoleReque
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkTrust(awsapi.Val(in.AssumeRolePolicyDocument)); err != nil {
+	bound, err := s.bindTrust(tx, c.Account, awsapi.Val(in.AssumeRolePolicyDocument))
+	if err != nil {
 		return nil, err
 	}
 	r := &role{
 		Entity: newEntity(c, in.Path, in.RoleName), Tags: tags,
 		Boundary:    awsapi.Val(in.PermissionsBoundary),
 		Trust:       awsapi.Val(in.AssumeRolePolicyDocument),
+		Bound:       bound,
 		Description: awsapi.Val(in.Description),
 		MaxSession:  sessionSeconds,
 	}
@@ -61,16 +58,6 @@ func (s *Service) createRole(c *door.Call, tx *store.Tx, in *api.CreateRoleReque
 		return nil, err
 	}
 	return &api.CreateRoleResponse{Role: describeRole(r)}, nil
-}
-
-func (s *Service) checkTrust(document string) error {
-	if _, err := s.parse(policy.KindTrust, document); err != nil {
-		return err
-	}
-	if size(document) > trustSize {
-		return overQuota("ACLSizePerRole", trustSize)
-	}
-	return nil
 }
 
 func (s *Service) getRole(c *door.Call, r store.Reader, in *api.GetRoleRequest) (*api.GetRoleResponse, error) {
@@ -119,10 +106,11 @@ func (s *Service) updateRoleDescription(c *door.Call, tx *store.Tx, in *api.Upda
 }
 
 func (s *Service) updateAssumeRolePolicy(c *door.Call, tx *store.Tx, in *api.UpdateAssumeRolePolicyRequest) (*awsapi.None, error) {
-	if err := s.checkTrust(awsapi.Val(in.PolicyDocument)); err != nil {
+	bound, err := s.bindTrust(tx, c.Account, awsapi.Val(in.PolicyDocument))
+	if err != nil {
 		return nil, err
 	}
-	_, err := changeRole(c, tx, in.RoleName, func(r *role) { r.Trust = awsapi.Val(in.PolicyDocument) })
+	_, err = changeRole(c, tx, in.RoleName, func(r *role) { r.Trust, r.Bound = awsapi.Val(in.PolicyDocument), bound })
 	return &awsapi.None{}, err
 }
 

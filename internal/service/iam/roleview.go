@@ -26,7 +26,7 @@ func (s *Service) Role(r store.Reader, roleARN string) (*session.Role, error) {
 	if roleKind.arn(found) != roleARN {
 		return nil, store.ErrNotFound
 	}
-	trust, err := s.compiler.compile(policy.KindTrust, found.Trust)
+	trust, err := s.compiler.compile(policy.KindTrust, found.Bound)
 	if err != nil {
 		return nil, err
 	}

@@ -38,7 +38,8 @@ type role struct {
 	Entity
 	Boundary    string
 	Tags        []Tag
-	Trust       string
+	Trust       string // as it was given
+	Bound       string // Trust as it decides; see bindTrust
 	Description string
 	MaxSession  int64 // seconds
 }

@@ -48,8 +48,8 @@ func TestWhoMayAssume(t *testing.T) {
 	}
 	account := h.role("account", trustAccount)
 	service := h.role("service", trust(`{"Service":"lambda.amazonaws.com"}`))
-	named := h.role("named", trust(`{"AWS":"arn:aws:iam::123456789012:user/nobody"}`))
 	permitted, plain := h.user("permitted", mayAssume), h.user("nobody", "")
+	named := h.role("named", trust(`{"AWS":["arn:aws:iam::123456789012:user/nobody"]}`))
 
 	h.assume(permitted, account)
 	h.refused("AccessDenied", plain, account)
@@ -74,6 +74,30 @@ func TestWhoMayAssume(t *testing.T) {
 	// A trust policy counts as soon as it is changed.
 	do(h, iamapi.OpUpdateAssumeRolePolicy, &iamapi.UpdateAssumeRolePolicyRequest{RoleName: aws.String("account"), PolicyDocument: aws.String(trust(`{"Service":"lambda.amazonaws.com"}`))})
 	h.refused("AccessDenied", permitted, account)
+}
+
+// A trust policy means the very user or role that it names: it follows a new
+// name, and does not fall to whoever is made under the old one.
+func TestTrustIsBoundToWhoItNames(t *testing.T) {
+	h := newHarness(t)
+	trust := func(arn string) string {
+		return `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"` + arn + `"},"Action":"sts:AssumeRole"}}`
+	}
+	alice := h.user("alice", "")
+	byUser := h.role("by-user", trust("arn:aws:iam::123456789012:user/alice"))
+	h.assume(alice, byUser)
+	do(h, iamapi.OpUpdateUser, &iamapi.UpdateUserRequest{UserName: aws.String("alice"), NewUserName: aws.String("alicia")})
+	h.assume(alice, byUser)
+	h.refused("AccessDenied", h.user("alice", ""), byUser)
+
+	middle := h.role("middle", trust("123456789012"))
+	byRole := h.role("by-role", trust(middle))
+	permitted := h.user("permitted", mayAssume)
+	session := h.in(h.assume(permitted, middle).Credentials)
+	h.assume(session, byRole)
+	do(h, iamapi.OpDeleteRole, &iamapi.DeleteRoleRequest{RoleName: aws.String("middle")})
+	h.role("middle", trust("123456789012"))
+	h.refused("AccessDenied", h.in(h.assume(permitted, middle).Credentials), byRole)
 }
 
 func TestServiceAssumesForItsSource(t *testing.T) {
