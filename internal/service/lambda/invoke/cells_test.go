@@ -32,7 +32,7 @@ var realCells struct {
 // realFleet is a fleet over the cells of this machine. Where the machine
 // cannot contain anything the test is skipped, saying what is missing, unless
 // CLOISTER_REQUIRE_CELLS is set.
-func realFleet(t *testing.T, change ...func(*Options)) *realTest {
+func realFleet(t testing.TB, change ...func(*Options)) *realTest {
 	t.Helper()
 	realCells.once.Do(func() { realCells.host, realCells.err = cell.NewHost(cell.HostOptions{Ahead: 2}) })
 	if realCells.err != nil {
@@ -68,7 +68,7 @@ func realFleet(t *testing.T, change ...func(*Options)) *realTest {
 }
 
 // memoryCode is a cache as in production: in memory.
-func memoryCode(t *testing.T) *codepkg.Cache {
+func memoryCode(t testing.TB) *codepkg.Cache {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "cloister-test")
 	if err != nil {

@@ -75,7 +75,6 @@ type program struct {
 	box  *scriptedBox
 	n    int // the how-manieth cell it is, from 1
 	out  io.Writer
-	mu   sync.Mutex
 	conn net.Conn
 	r    *bufio.Reader
 }
@@ -99,7 +98,7 @@ func (r *program) runUntilExit(main func(*program)) (e cell.Exit) {
 func (r *program) exit(code int) { panic(exitNow{cell.Exit{Code: code}}) }
 
 func (r *program) killedBy(sig syscall.Signal, oom bool) {
-	panic(exitNow{cell.Exit{Code: -1, Signal: int(sig), OOMKilled: oom, PeakMemory: 128 << 20}})
+	panic(exitNow{cell.Exit{Code: -1, Signal: int(sig), OOMKilled: oom}})
 }
 
 func (r *program) closeConn() {
@@ -317,7 +316,7 @@ var (
 	scratch     string
 )
 
-func setUp(t *testing.T) {
+func setUp(t testing.TB) {
 	t.Helper()
 	detectOnce.Do(func() {
 		var err error
@@ -327,10 +326,10 @@ func setUp(t *testing.T) {
 	})
 }
 
-func detected(t *testing.T) *runtimes.Set { t.Helper(); setUp(t); return detectedSet }
+func detected(t testing.TB) *runtimes.Set { t.Helper(); setUp(t); return detectedSet }
 
 // testCode is a cache of the test's own: its channels belong to its bubble.
-func testCode(t *testing.T) *codepkg.Cache {
+func testCode(t testing.TB) *codepkg.Cache {
 	t.Helper()
 	c, err := codepkg.OpenCache(t.TempDir(), codepkg.CacheOptions{AllowDisk: true})
 	if err != nil {

@@ -90,15 +90,15 @@ func (f *Fleet) warm(inv *invocation) bool {
 			return false
 		}
 		taken, waits := in.offer(inv)
-		if taken && (!waits || in.takesUp(inv)) {
+		if taken && (!waits || in.takesUp(inv, recallAfter)) {
 			return true
 		}
 	}
 }
 
-// takesUp waits a moment for a cell that has answered to ask for more.
-func (in *instance) takesUp(inv *invocation) bool {
-	timer := time.NewTimer(recallAfter)
+// takesUp waits for a cell that has answered to ask for more.
+func (in *instance) takesUp(inv *invocation, limit time.Duration) bool {
+	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
 	case <-inv.began:
@@ -121,9 +121,12 @@ func (f *Fleet) cold(ctx context.Context, inv *invocation) {
 		inv.finish(nil, err)
 		return
 	}
-	if taken, _ := in.offer(inv); !taken {
-		in.failInit(inv)
+	taken, waits := in.offer(inv)
+	if taken && (!waits || in.takesUp(inv, inv.fn.Timeout)) {
+		return
 	}
+	in.failInit(inv) // it ended, or hung up, before it got anything to do
+	in.kill()
 }
 
 // boot starts a cell and waits until its runtime is ready, has failed or is

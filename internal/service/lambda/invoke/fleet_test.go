@@ -423,14 +423,15 @@ func TestAfterTheAnswerTheRuntimeStillHasItsTimeout(t *testing.T) {
 }
 
 func TestWhyNoCellCouldBeStarted(t *testing.T) {
+	uncontained := &cell.UnavailableError{Missing: []cell.Layer{{Name: "user namespace", Reason: "sysctl"}}}
 	for _, c := range []struct {
 		name   string
 		change func(f *testFleet)
 		want   string
 	}{
 		{"the machine cannot contain it", func(f *testFleet) {
-			f.boxes.refuse = &cell.UnavailableError{Missing: []cell.Layer{{Name: "user namespace", Reason: "sysctl"}}}
-		}, "error: start a cell: this machine cannot contain a function: no user namespace (sysctl)"},
+			f.boxes.refuse = uncontained
+		}, "error: start a cell: " + uncontained.Error()},
 		{"the package is gone", func(f *testFleet) { f.fn.CodeID = "lost" },
 			"error: start a cell: unpack the code of f: no such package: lost"},
 		{"the runtime is gone", func(f *testFleet) { f.fn.Runtime = "cobol" },

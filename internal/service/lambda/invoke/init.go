@@ -90,7 +90,7 @@ func (in *instance) lateInit() bool {
 // failInit gives a caller the failure of the cell that was started for it.
 func (in *instance) failInit(inv *invocation) {
 	failed := in.initFailed()
-	if failed == nil { // it became ready and ended before it got anything to do
+	if failed == nil {
 		failed = &initFailure{errorType: "Runtime.ExitError", text: "Runtime exited without providing a reason"}
 	}
 	inv.started = time.Now()

@@ -123,7 +123,7 @@ func (in *instance) next(c *apiConn) error {
 func (in *instance) resume() {
 	in.mu.Lock()
 	inv := in.pending
-	if inv == nil || in.parked == nil {
+	if inv == nil || in.parked == nil || in.state != stateIdle {
 		in.mu.Unlock()
 		in.fleet.list(in)
 		return

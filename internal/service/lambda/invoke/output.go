@@ -53,11 +53,16 @@ func newOutput(emit func(LogEvent)) (o *output, write io.WriteCloser, err error)
 func (o *output) follow() {
 	defer close(o.done)
 	if raw, err := o.read.SyscallConn(); err == nil {
-		_ = raw.Read(func(uintptr) bool {
-			o.mu.Lock()
-			defer o.mu.Unlock()
-			return o.drain()
-		})
+		for ended := false; !ended; {
+			err := raw.Read(func(uintptr) bool {
+				o.mu.Lock()
+				defer o.mu.Unlock()
+				var more bool
+				ended, more = o.drain()
+				return ended || more
+			})
+			ended = ended || err != nil
+		}
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -66,11 +71,12 @@ func (o *output) follow() {
 	_ = o.read.Close()
 }
 
-// drain reads what is there; it reports whether the end was reached. The
-// caller holds mu.
-func (o *output) drain() (ended bool) {
+// drain reads until there is nothing, and not less: the kernel tells follow
+// only once of what it has not read yet, the end included. more says that
+// maxDrain was reached. The caller holds mu.
+func (o *output) drain() (ended, more bool) {
 	if o.fd < 0 {
-		return true
+		return true, false
 	}
 	buf := drainBuffers.Get().(*[32 << 10]byte)
 	defer drainBuffers.Put(buf)
@@ -79,18 +85,15 @@ func (o *output) drain() (ended bool) {
 		switch {
 		case errors.Is(err, unix.EINTR):
 		case errors.Is(err, unix.EAGAIN):
-			return false
+			return false, false
 		case n <= 0:
-			return true
+			return true, false
 		default:
 			total += n
 			o.lines(time.Now(), buf[:n])
-			if n < len(buf) {
-				return false
-			}
 		}
 	}
-	return false
+	return false, true
 }
 
 var drainBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}

@@ -55,6 +55,10 @@ func (f *Fleet) succeed(fn *Function, key string) {
 // its answer and again when it asks for more.
 func (f *Fleet) list(in *instance) {
 	f.mu.Lock()
+	if !f.cells[in] { // it has ended
+		f.mu.Unlock()
+		return
+	}
 	give := f.closing || in.retired || in.outdated(time.Now())
 	if !give && !in.listed {
 		in.listed, in.idleSince = true, time.Now()
