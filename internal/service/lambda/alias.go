@@ -25,7 +25,7 @@ func (a *alias) configuration(f ref) *api.AliasConfiguration {
 }
 
 func (s *Service) createAlias(c *door.Call, tx *store.Tx, in *api.CreateAliasRequest) (*api.AliasConfiguration, error) {
-	f, err := parseRef(c, in.FunctionName, nil)
+	f, err := parseWhole(c, in.FunctionName)
 	if err != nil {
 		return nil, err
 	}
@@ -85,9 +85,10 @@ func checkVersion(r store.Reader, f ref, name string) error {
 	return orNotFound(err, f.qualified(name))
 }
 
-// aliasOf finds an alias; one that is missing is named by its ARN.
-func aliasOf(c *door.Call, r store.Reader, function, name *string) (ref, *alias, error) {
-	f, err := parseRef(c, function, nil)
+// aliasOf finds an alias; one that is missing is named by its ARN, behind the
+// words that the operation has for it.
+func aliasOf(c *door.Call, r store.Reader, function, name *string, missing string) (ref, *alias, error) {
+	f, err := parseWhole(c, function)
 	if err != nil {
 		return f, nil, err
 	}
@@ -96,13 +97,13 @@ func aliasOf(c *door.Call, r store.Reader, function, name *string) (ref, *alias,
 	}
 	a, err := aliases.Get(r, f.key(val(name)))
 	if errors.Is(err, store.ErrNotFound) {
-		return f, nil, fail("ResourceNotFoundException", "Cannot find alias arn: %s", f.at(val(name)))
+		return f, nil, fail("ResourceNotFoundException", "%s: %s", missing, f.at(val(name)))
 	}
 	return f, a, err
 }
 
 func (s *Service) getAlias(c *door.Call, r store.Reader, in *api.GetAliasRequest) (*api.AliasConfiguration, error) {
-	f, a, err := aliasOf(c, r, in.FunctionName, in.Name)
+	f, a, err := aliasOf(c, r, in.FunctionName, in.Name, "Cannot find alias arn")
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +111,7 @@ func (s *Service) getAlias(c *door.Call, r store.Reader, in *api.GetAliasRequest
 }
 
 func (s *Service) listAliases(c *door.Call, r store.Reader, in *api.ListAliasesRequest) (*api.ListAliasesResponse, error) {
-	f, err := parseRef(c, in.FunctionName, nil)
+	f, err := parseWhole(c, in.FunctionName)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +130,7 @@ func (s *Service) listAliases(c *door.Call, r store.Reader, in *api.ListAliasesR
 }
 
 func (s *Service) updateAlias(c *door.Call, tx *store.Tx, in *api.UpdateAliasRequest) (*api.AliasConfiguration, error) {
-	f, a, err := aliasOf(c, tx, in.FunctionName, in.Name)
+	f, a, err := aliasOf(c, tx, in.FunctionName, in.Name, "Alias not found")
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +151,7 @@ func (s *Service) updateAlias(c *door.Call, tx *store.Tx, in *api.UpdateAliasReq
 
 // deleteAlias succeeds for an alias that does not exist, as on AWS.
 func (s *Service) deleteAlias(c *door.Call, tx *store.Tx, in *api.DeleteAliasRequest) (*awsapi.None, error) {
-	f, err := parseRef(c, in.FunctionName, nil)
+	f, err := parseWhole(c, in.FunctionName)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,8 @@ package lambda
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 
 	"cloister/internal/awsapi"
@@ -34,6 +36,18 @@ func refOf[In any](c *door.Call, names named[In], in *In) (ref, error) {
 	return parseRef(c, name, qualifier)
 }
 
+// onWhole needs action on the function that the input names, as a whole.
+func onWhole[In any](action string, name func(in *In) *string) door.Auth[In] {
+	return door.Permission(func(c *door.Call, r store.Reader, in *In) ([]door.Need, error) {
+		f, err := parseWhole(c, name(in))
+		if err != nil {
+			return nil, err
+		}
+		need, err := functionNeed(r, action, f)
+		return []door.Need{need}, err
+	})
+}
+
 // onAll needs action on no resource in particular, as lists do.
 func onAll[In any](action string) door.Auth[In] {
 	return door.On(action, func(*door.Call, *In) string { return "*" })
@@ -58,8 +72,8 @@ func functionNeed(r store.Reader, action string, f ref) (door.Need, error) {
 
 // addTags puts tags into a need's context; condition keys are lower case.
 func addTags(context policy.MapContext, prefix string, tags map[string]string) {
-	for key, value := range tags {
-		context[prefix+strings.ToLower(key)] = []string{value}
+	for _, key := range keysOf(tags) {
+		context[prefix+strings.ToLower(key)] = []string{tags[key]}
 	}
 }
 
@@ -78,13 +92,9 @@ func addTagKeys(context policy.MapContext, keys []string) {
 	}
 }
 
-func keysOf(m map[string]string) []string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	return keys
-}
+// keysOf is sorted, so that of two tags that differ in case the same one counts
+// every time.
+func keysOf(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
 
 // functionPolicy is the resource policy of f, at its qualifier; nil for none.
 func functionPolicy(r store.Reader, f ref) (*policy.Named, error) {
@@ -126,10 +136,10 @@ func arnAccount(arn string) string {
 
 // layerNeeds are the needs to use layers: each one's own policy may allow it to
 // other accounts.
-func layerNeeds(r store.Reader, arns []string) ([]door.Need, error) {
+func layerNeeds(c *door.Call, r store.Reader, arns []string) ([]door.Need, error) {
 	var needs []door.Need
 	for _, arn := range arns {
-		l, err := parseLayerVersion(arn)
+		l, err := parseLayerVersion(c, arn)
 		if err != nil {
 			return nil, err
 		}

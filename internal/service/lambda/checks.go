@@ -1,60 +1,17 @@
 package lambda
 
 import (
-	"regexp"
+	"errors"
+	"net/http"
 	"runtime"
 	"slices"
-	"sort"
 	"strings"
 
+	"cloister/internal/awsapi"
 	api "cloister/internal/awsapi/lambda"
 	"cloister/internal/door"
+	"cloister/internal/store"
 )
-
-// reserved are the variables that Lambda sets itself
-// (https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime).
-var reserved = map[string]bool{
-	"_HANDLER": true, "_X_AMZN_TRACE_ID": true, "AWS_DEFAULT_REGION": true, "AWS_REGION": true,
-	"AWS_EXECUTION_ENV": true, "AWS_LAMBDA_FUNCTION_NAME": true, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": true,
-	"AWS_LAMBDA_FUNCTION_VERSION": true, "AWS_LAMBDA_INITIALIZATION_TYPE": true, "AWS_LAMBDA_LOG_GROUP_NAME": true,
-	"AWS_LAMBDA_LOG_STREAM_NAME": true, "AWS_ACCESS_KEY": true, "AWS_ACCESS_KEY_ID": true,
-	"AWS_SECRET_ACCESS_KEY": true, "AWS_SESSION_TOKEN": true, "AWS_LAMBDA_RUNTIME_API": true,
-	"LAMBDA_TASK_ROOT": true, "LAMBDA_RUNTIME_DIR": true, "AWS_LAMBDA_MAX_CONCURRENCY": true,
-	"AWS_LAMBDA_METADATA_API": true, "AWS_LAMBDA_METADATA_TOKEN": true,
-}
-
-var variablePattern = regexp.MustCompile(`^[a-zA-Z]([a-zA-Z0-9_])+$`)
-
-// maxEnvironment is what all variables together may take, in bytes.
-const maxEnvironment = 4096
-
-// checkEnvironment refuses variables that AWS refuses, and those with which a
-// function would leave the platform's own endpoint.
-func checkEnvironment(variables map[string]string) error {
-	var taken []string
-	size := 0
-	for name, value := range variables {
-		size += len(name) + len(value)
-		if reserved[name] {
-			taken = append(taken, name)
-			continue
-		}
-		if !variablePattern.MatchString(name) {
-			return fail("InvalidParameterValueException", "The environment variable name %q is invalid: it must start with a letter and hold letters, digits and underscores, two characters at least.", clip(name))
-		}
-		if strings.ContainsRune(value, 0) {
-			return fail("InvalidParameterValueException", "The value of the environment variable %s holds a NUL character.", name)
-		}
-	}
-	if len(taken) > 0 {
-		sort.Strings(taken)
-		return fail("InvalidParameterValueException", "Lambda was unable to configure your environment variables because the environment variables you have provided contains reserved keys that are currently not supported for modification. Reserved keys used in this request: %s", strings.Join(taken, ", "))
-	}
-	if size > maxEnvironment {
-		return fail("InvalidParameterValueException", "Lambda was unable to configure your environment variables because the environment variables you have provided exceeded the 4KB limit. String measured: %d bytes", size)
-	}
-	return nil
-}
 
 // checkRuntime refuses a runtime that this machine does not have.
 func (s *Service) checkRuntime(name string) error {
@@ -116,19 +73,101 @@ func (e extras) check() error {
 	return nil
 }
 
-// checkRole refuses a role that Lambda may not assume, by assuming it.
-func (s *Service) checkRole(c *door.Call, f ref, role string) error {
-	if _, err := s.assume(c, f, role, "validation"); err != nil {
-		return fail("InvalidParameterValueException", "The role defined for the function cannot be assumed by Lambda.")
+// elsewhere is where a request says its code lies, other than in the call.
+type elsewhere struct{ bucket, key, image, kmsKey *string }
+
+// check refuses code that is not in the call itself.
+func (e elsewhere) check() error {
+	switch {
+	case val(e.bucket) != "" || val(e.key) != "":
+		return unavailable("code in S3", "send the package itself (ZipFile; aws lambda … --zip-file fileb://function.zip)")
+	case val(e.image) != "":
+		return unavailable("container images", "send a zip package for one of the runtimes that cloister doctor lists")
+	case val(e.kmsKey) != "":
+		return unavailable("customer keys yet", "leave out SourceKMSKeyArn; everything is sealed under the node's own key")
 	}
 	return nil
 }
 
-// resolveLayers finds the layers that a function names, in their order.
-func resolveLayers(c *door.Call, arns []string) (refs []layerRef, err error) {
+// checkOptions refuses tracing and log levels, which the data plane does not
+// have yet.
+func checkOptions(tracing *api.TracingConfig, logs *api.LoggingConfig) error {
+	if tracing != nil && val(tracing.Mode) == "Active" {
+		return unavailable("X-Ray tracing yet", "leave out TracingConfig, or use the mode PassThrough")
+	}
+	if logs == nil {
+		return nil
+	}
+	levels := []string{or(logs.ApplicationLogLevel, "INFO"), or(logs.SystemLogLevel, "INFO")}
+	if or(logs.LogFormat, "Text") == "Text" && (logs.ApplicationLogLevel != nil || logs.SystemLogLevel != nil) {
+		return fail("InvalidParameterValueException", "To use ApplicationLogLevel or SystemLogLevel, set LogFormat to JSON.")
+	}
+	if levels[0] != "INFO" || levels[1] != "INFO" {
+		return unavailable("log levels other than INFO yet", "leave out ApplicationLogLevel and SystemLogLevel")
+	}
+	return nil
+}
+
+// maxTimeout is AWS's limit of a function's timeout, in seconds, which the model
+// forgets.
+const maxTimeout = 900
+
+func checkTimeout(seconds *int64) error {
+	if val(seconds) > maxTimeout {
+		return fail("InvalidParameterValueException", "1 validation error detected: Value '%d' at 'timeout' failed to satisfy constraint: Member must have value less than or equal to %d", *seconds, maxTimeout)
+	}
+	return nil
+}
+
+// checkRole refuses a role that Lambda may not assume, by assuming it.
+func (s *Service) checkRole(c *door.Call, f ref, role string) error {
+	_, err := s.assume(c, f, role, "validation")
+	var e *awsapi.Error
+	if errors.As(err, &e) && e.Status < http.StatusInternalServerError {
+		return fail("InvalidParameterValueException", "The role defined for the function cannot be assumed by Lambda.")
+	}
+	return err
+}
+
+// resolveLayers finds the layers that a function names, in their order. It is
+// asked again in the transaction, so that no layer goes in between.
+func resolveLayers(c *door.Call, r store.Reader, arns []string) ([]layerRef, error) {
 	if len(arns) > 5 {
 		return nil, fail("InvalidParameterValueException", "You cannot reference more than 5 layers.")
 	}
-	err = c.View(readLayers(arns, &refs))
-	return refs, err
+	var refs []layerRef
+	seen := map[string]bool{}
+	for _, arn := range arns {
+		l, err := parseLayerVersion(c, arn)
+		if err != nil {
+			return nil, err
+		}
+		name := layerARN(l.Account, l.Region, l.Name)
+		if seen[name] {
+			return nil, fail("InvalidParameterValueException", "Two different versions of the same layer are not allowed to be referenced in the same function. %s is named twice.", name)
+		}
+		seen[name] = true
+		found, err := findLayer(r, l)
+		if err != nil {
+			return nil, err
+		}
+		refs = append(refs, found)
+	}
+	return refs, nil
+}
+
+func findLayer(r store.Reader, l layerID) (layerRef, error) {
+	v, err := layerVersions.Get(r, l.key())
+	if errors.Is(err, store.ErrNotFound) {
+		return layerRef{}, fail("InvalidParameterValueException", "Layer version %s does not exist.", l.arn())
+	}
+	if err != nil {
+		return layerRef{}, err
+	}
+	return layerRef{ARN: l.arn(), Code: v.Code}, nil
+}
+
+// unavailable refuses what this node cannot do, and says what to do instead.
+func unavailable(what, instead string) error {
+	return fail("InvalidParameterValueException", "This node does not offer %s: %s.", what, instead)
 }

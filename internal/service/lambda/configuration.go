@@ -64,6 +64,13 @@ func (v *version) updating(f ref) *api.FunctionConfiguration {
 	return c
 }
 
+// listed is the configuration as lists show it: without its state.
+func (v *version) listed(f ref) *api.FunctionConfiguration {
+	c := v.configuration(f)
+	c.State, c.LastUpdateStatus = nil, nil
+	return c
+}
+
 func (l logging) config(f ref) *api.LoggingConfig {
 	c := &api.LoggingConfig{LogFormat: ptr(l.Format), LogGroup: ptr(l.group(f))}
 	if l.ApplicationLevel != "" {

@@ -8,9 +8,10 @@ import (
 	"cloister/internal/store"
 )
 
-// needsOfCreate are the function, the role it gets and the layers it uses.
+// needsOfCreate are the function, the role it gets, its tags and the layers it
+// uses.
 func (s *Service) needsOfCreate(c *door.Call, r store.Reader, in *api.CreateFunctionRequest) ([]door.Need, error) {
-	f, err := parseRef(c, in.FunctionName, nil)
+	f, err := parseWhole(c, in.FunctionName)
 	if err != nil {
 		return nil, err
 	}
@@ -22,8 +23,14 @@ func (s *Service) needsOfCreate(c *door.Call, r store.Reader, in *api.CreateFunc
 	if len(in.Layers) > 0 {
 		need.Context["lambda:layer"] = in.Layers
 	}
-	layerNeeds, err := layerNeeds(r, in.Layers)
-	return append([]door.Need{need, passRole(val(in.Role))}, layerNeeds...), err
+	needs := []door.Need{need, passRole(val(in.Role))}
+	if len(in.Tags) > 0 {
+		tagging := need
+		tagging.Action = "lambda:TagResource"
+		needs = append(needs, tagging)
+	}
+	layerNeeds, err := layerNeeds(c, r, in.Layers)
+	return append(needs, layerNeeds...), err
 }
 
 func (s *Service) createFunction(c *door.Call, in *api.CreateFunctionRequest) (*api.FunctionConfiguration, error) {
@@ -31,14 +38,17 @@ func (s *Service) createFunction(c *door.Call, in *api.CreateFunctionRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	v, err := newVersion(c, in)
-	if err != nil {
-		return nil, err
-	}
+	v := newVersion(c, in)
 	var out *api.FunctionConfiguration
 	err = s.withCode(c, in.Code.ZipFile, func(code codeRef) error {
 		v.Code = code
-		return c.Commit(func(tx *store.Tx) error {
+		return c.Commit(func(tx *store.Tx) (err error) {
+			if v.Layers, err = resolveLayers(c, tx, in.Layers); err != nil {
+				return err
+			}
+			if err := v.checkSize(); err != nil {
+				return err
+			}
 			out, err = insertFunction(tx, f, in, *v)
 			return err
 		})
@@ -48,15 +58,18 @@ func (s *Service) createFunction(c *door.Call, in *api.CreateFunctionRequest) (*
 
 // checkCreate refuses all that can be refused before anything is stored.
 func (s *Service) checkCreate(c *door.Call, in *api.CreateFunctionRequest) (ref, error) {
-	f, err := parseRef(c, in.FunctionName, nil)
+	f, err := parseWhole(c, in.FunctionName)
 	if err != nil {
 		return f, err
 	}
-	if f.Qualifier != "" || f.Account != c.Account {
+	if f.Account != c.Account {
 		return f, fail("InvalidParameterValueException", "A function is created by its name alone, in the caller's own account.")
 	}
 	err = firstError(
-		func() error { return noBucket(in.Code.S3Bucket, in.Code.S3Key, in.Code.ImageUri) },
+		func() error {
+			return elsewhere{in.Code.S3Bucket, in.Code.S3Key, in.Code.ImageUri, in.Code.SourceKMSKeyArn}.check()
+		},
+		func() error { return checkGiven(in.Code.ZipFile) },
 		func() error {
 			return extras{in.VpcConfig, in.DeadLetterConfig, in.KMSKeyArn, in.FileSystemConfigs, in.ImageConfig, in.SnapStart, in.CodeSigningConfigArn, in.PackageType}.check()
 		},
@@ -64,6 +77,11 @@ func (s *Service) checkCreate(c *door.Call, in *api.CreateFunctionRequest) (ref,
 		func() error { return s.checkRuntime(val(in.Runtime)) },
 		func() error { return checkHandler(val(in.Handler)) },
 		func() error { return checkEnvironment(environment(in.Environment)) },
+		func() error { return checkTimeout(in.Timeout) },
+		func() error { return checkOptions(in.TracingConfig, in.LoggingConfig) },
+		func() error {
+			return c.View(func(r store.Reader) error { _, err := resolveLayers(c, r, in.Layers); return err })
+		},
 		func() error { return checkTags(in.Tags) },
 		func() error { return refuseExisting(c, f) },
 		func() error { return s.checkRole(c, f, val(in.Role)) },
@@ -107,11 +125,8 @@ func exists(f ref) error {
 	return fail("ResourceConflictException", "Function already exist: %s", f.Name)
 }
 
-func newVersion(c *door.Call, in *api.CreateFunctionRequest) (*version, error) {
-	layers, err := resolveLayers(c, in.Layers)
-	if err != nil {
-		return nil, err
-	}
+// newVersion is what the request asks for, but for its code and its layers.
+func newVersion(c *door.Call, in *api.CreateFunctionRequest) *version {
 	v := &version{
 		Description:  val(in.Description),
 		Runtime:      val(in.Runtime),
@@ -121,14 +136,13 @@ func newVersion(c *door.Call, in *api.CreateFunctionRequest) (*version, error) {
 		MemoryMB:     or(in.MemorySize, 128),
 		TmpMB:        512,
 		Environment:  environment(in.Environment),
-		Layers:       layers,
 		Architecture: architecture(),
 		Tracing:      "PassThrough",
 		Logging:      logging{Format: "Text"},
 	}
 	v.setOptions(in.EphemeralStorage, in.TracingConfig, in.LoggingConfig)
 	v.touch(c.Time)
-	return v, nil
+	return v
 }
 
 // setOptions sets the options that are given.
@@ -140,13 +154,16 @@ func (v *version) setOptions(tmp *api.EphemeralStorage, tracing *api.TracingConf
 		v.Tracing = or(tracing.Mode, v.Tracing)
 	}
 	if logs != nil {
-		v.Logging = logging{
-			Format:           or(logs.LogFormat, "Text"),
-			ApplicationLevel: val(logs.ApplicationLogLevel),
-			SystemLevel:      val(logs.SystemLogLevel),
-			Group:            val(logs.LogGroup),
-		}
+		v.Logging = newLogging(logs)
 	}
+}
+
+func newLogging(logs *api.LoggingConfig) logging {
+	l := logging{Format: or(logs.LogFormat, "Text"), Group: val(logs.LogGroup)}
+	if l.Format == "JSON" {
+		l.ApplicationLevel, l.SystemLevel = "INFO", "INFO"
+	}
+	return l
 }
 
 // or is what p points to, or a default.
@@ -169,7 +186,11 @@ func environment(e *api.Environment) map[string]string {
 }
 
 func insertFunction(tx *store.Tx, f ref, in *api.CreateFunctionRequest, v version) (*api.FunctionConfiguration, error) {
-	fn := &function{Name: f.Name, Tags: in.Tags}
+	last, err := lastEver(tx, f)
+	if err != nil {
+		return nil, err
+	}
+	fn := &function{Name: f.Name, Tags: in.Tags, LastVersion: last}
 	if err := functions.Insert(tx, f.key(), fn); err != nil {
 		if errors.Is(err, store.ErrExists) {
 			return nil, exists(f)
@@ -182,11 +203,11 @@ func insertFunction(tx *store.Tx, f ref, in *api.CreateFunctionRequest, v versio
 	if !val(in.Publish) {
 		return v.creating(f), nil
 	}
-	published, err := publish(tx, f, fn, &v, "")
+	published, _, err := publish(tx, f, fn, &v, "")
 	if err != nil {
 		return nil, err
 	}
-	return published.creating(f.qualified(published.name())), nil
+	return published.creating(f), nil // AWS answers with the ARN of the function
 }
 
 // qualified is f with another qualifier.

@@ -2,7 +2,7 @@ package lambda
 
 import (
 	"errors"
-	"fmt"
+	"strings"
 
 	"cloister/internal/awsapi"
 	api "cloister/internal/awsapi/lambda"
@@ -18,7 +18,8 @@ func (s *Service) deleteFunction(c *door.Call, tx *store.Tx, in *api.DeleteFunct
 	if f.Qualifier != "" {
 		return none, s.deleteVersion(tx, f)
 	}
-	if _, err := functions.Get(tx, f.key()); err != nil {
+	fn, err := functions.Get(tx, f.key())
+	if err != nil {
 		return nil, orNotFound(err, f)
 	}
 	code, err := codeOfAll(tx, f)
@@ -26,6 +27,7 @@ func (s *Service) deleteFunction(c *door.Call, tx *store.Tx, in *api.DeleteFunct
 		return nil, err
 	}
 	err = errors.Join(
+		rememberLast(tx, f, fn.LastVersion),
 		deleteAll(tx, versions, f.key()),
 		deleteAll(tx, aliases, f.key()),
 		deleteAll(tx, permissions, f.key()),
@@ -71,18 +73,45 @@ func deleteAll[T any](tx *store.Tx, rows *store.Collection[T], prefix store.Key)
 	return nil
 }
 
-// deleteVersion deletes one published version that no alias points to.
+// lastEver is the highest number that a version of a function of this name ever
+// had: AWS uses none twice, even when the function is deleted and created again.
+func lastEver(r store.Reader, f ref) (int64, error) {
+	row, err := numbers.Get(r, f.key())
+	if errors.Is(err, store.ErrNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return row.LastVersion, nil
+}
+
+func rememberLast(tx *store.Tx, f ref, last int64) error {
+	if last == 0 {
+		return nil
+	}
+	return numbers.Put(tx, f.key(), &numbering{LastVersion: last})
+}
+
+// deleteVersion deletes one published version that no alias points to. One that
+// does not exist is no error, as on AWS.
 func (s *Service) deleteVersion(tx *store.Tx, f ref) error {
 	number, ok := versionNumber(f.Qualifier)
 	if !ok {
-		return fail("InvalidParameterValueException", "Deletion of aliases is not currently supported: use DeleteAlias.")
+		return fail("InvalidParameterValueException", "Deletion of aliases is not currently supported.")
 	}
 	if number == latest {
 		return fail("InvalidParameterValueException", "$LATEST version cannot be deleted without deleting the function.")
 	}
+	if _, err := functions.Get(tx, f.key()); err != nil {
+		return orNotFound(err, f.qualified(""))
+	}
 	v, err := versions.Get(tx, f.key(number))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
 	if err != nil {
-		return orNotFound(err, f)
+		return err
 	}
 	if err := refusePointedTo(tx, f, v.name()); err != nil {
 		return err
@@ -98,13 +127,17 @@ func (s *Service) deleteVersion(tx *store.Tx, f ref) error {
 }
 
 func refusePointedTo(tx *store.Tx, f ref, versionName string) error {
+	var names []string
 	for item, err := range aliases.Scan(tx, f.key(), nil) {
 		if err != nil {
 			return err
 		}
 		if _, weighted := item.Value.Weights[versionName]; weighted || item.Value.Version == versionName {
-			return fail("ResourceConflictException", "%s", fmt.Sprintf("Cannot delete version %s because alias %s points to it. Point the alias elsewhere or delete it first.", versionName, item.Value.Name))
+			names = append(names, item.Value.Name)
 		}
+	}
+	if len(names) > 0 {
+		return fail("ResourceConflictException", "Unable to delete version because the following aliases reference it: [%s]", strings.Join(names, ", "))
 	}
 	return nil
 }

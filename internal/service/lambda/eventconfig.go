@@ -10,13 +10,9 @@ import (
 )
 
 func (e *eventConfig) response(f ref) *api.FunctionEventInvokeConfig {
-	qualifier := e.Qualifier
-	if qualifier == "" {
-		qualifier = "$LATEST"
-	}
 	return &api.FunctionEventInvokeConfig{
 		LastModified:             ptr(e.Modified),
-		FunctionArn:              ptr(f.at(qualifier)),
+		FunctionArn:              ptr(configARN(f.qualified(e.Qualifier))),
 		MaximumRetryAttempts:     e.Retries,
 		MaximumEventAgeInSeconds: e.MaxAge,
 		DestinationConfig:        &api.DestinationConfig{OnSuccess: &api.OnSuccess{}, OnFailure: &api.OnFailure{}},
@@ -34,7 +30,26 @@ func configTarget(c *door.Call, r store.Reader, name, qualifier *string) (ref, e
 		f.Qualifier = ""
 	}
 	_, err = resolve(r, f)
+	if isNotFound(err) {
+		err = fail("ResourceNotFoundException", "The function doesn't exist.")
+	}
 	return f, err
+}
+
+// configARN names what a configuration is of; it is never unqualified.
+func configARN(f ref) string {
+	if f.Qualifier == "" {
+		return f.at("$LATEST")
+	}
+	return f.arn()
+}
+
+// checkSomething refuses a configuration that configures nothing.
+func checkSomething(retries, age *int64, d *api.DestinationConfig) error {
+	if retries == nil && age == nil && d == nil {
+		return fail("InvalidParameterValueException", "You must specify at least one of error handling or destination setting.")
+	}
+	return nil
 }
 
 func noDestinations(d *api.DestinationConfig) error {
@@ -50,6 +65,9 @@ func noDestinations(d *api.DestinationConfig) error {
 func (s *Service) putEventConfig(c *door.Call, tx *store.Tx, in *api.PutFunctionEventInvokeConfigRequest) (*api.FunctionEventInvokeConfig, error) {
 	f, err := configTarget(c, tx, in.FunctionName, in.Qualifier)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkSomething(in.MaximumRetryAttempts, in.MaximumEventAgeInSeconds, in.DestinationConfig); err != nil {
 		return nil, err
 	}
 	return saveEventConfig(c, tx, f, &eventConfig{Retries: in.MaximumRetryAttempts, MaxAge: in.MaximumEventAgeInSeconds}, in.DestinationConfig)
@@ -68,6 +86,9 @@ func (s *Service) updateEventConfig(c *door.Call, tx *store.Tx, in *api.UpdateFu
 	if err != nil {
 		return nil, err
 	}
+	if err := checkSomething(in.MaximumRetryAttempts, in.MaximumEventAgeInSeconds, in.DestinationConfig); err != nil {
+		return nil, err
+	}
 	e, err := eventConfigs.Get(tx, f.key(f.Qualifier))
 	if err != nil {
 		return nil, orNoConfig(err, f)
@@ -83,7 +104,7 @@ func (s *Service) updateEventConfig(c *door.Call, tx *store.Tx, in *api.UpdateFu
 
 func orNoConfig(err error, f ref) error {
 	if errors.Is(err, store.ErrNotFound) {
-		return fail("ResourceNotFoundException", "The function %s doesn't have an EventInvokeConfig", f.arn())
+		return fail("ResourceNotFoundException", "The function %s doesn't have an EventInvokeConfig", configARN(f))
 	}
 	return err
 }
@@ -109,9 +130,12 @@ func (s *Service) deleteEventConfig(c *door.Call, tx *store.Tx, in *api.DeleteFu
 }
 
 func (s *Service) listEventConfigs(c *door.Call, r store.Reader, in *api.ListFunctionEventInvokeConfigsRequest) (*api.ListFunctionEventInvokeConfigsResponse, error) {
-	f, err := configTarget(c, r, in.FunctionName, nil)
+	f, err := parseWhole(c, in.FunctionName)
 	if err != nil {
 		return nil, err
+	}
+	if _, err := functions.Get(r, f.key()); err != nil {
+		return nil, orNotFound(err, f)
 	}
 	out := &api.ListFunctionEventInvokeConfigsResponse{FunctionEventInvokeConfigs: []*api.FunctionEventInvokeConfig{}}
 	out.NextMarker, err = page(eventConfigs.Scan, r, f.key(), in.Marker, or(in.MaxItems, 50), func(item store.Item[eventConfig]) bool {

@@ -45,7 +45,9 @@ func (s *Service) getFunction(c *door.Call, r store.Reader, in *api.GetFunctionR
 	out := &api.GetFunctionResponse{
 		Configuration: v.configuration(f),
 		Code:          &api.FunctionCodeLocation{RepositoryType: ptr("S3")},
-		Tags:          fn.Tags,
+	}
+	if len(fn.Tags) > 0 {
+		out.Tags = fn.Tags
 	}
 	if fn.Reserved != nil {
 		out.Concurrency = &api.Concurrency{ReservedConcurrentExecutions: fn.Reserved}
@@ -70,7 +72,7 @@ func (s *Service) getFunctionConfiguration(c *door.Call, r store.Reader, in *api
 func (s *Service) listFunctions(c *door.Call, r store.Reader, in *api.ListFunctionsRequest) (*api.ListFunctionsResponse, error) {
 	all := val(in.FunctionVersion) == "ALL"
 	out := &api.ListFunctionsResponse{Functions: []*api.FunctionConfiguration{}}
-	next, err := page(versions.Scan, r, store.K(c.Account, c.Region), in.Marker, or(in.MaxItems, 50), func(item store.Item[version]) bool {
+	next, err := page(versions.Scan, r, store.K(c.Account, c.Region), in.Marker, min(or(in.MaxItems, maxPage), maxPage), func(item store.Item[version]) bool {
 		v := item.Value
 		if v.Number != latest && !all {
 			return false
@@ -79,7 +81,7 @@ func (s *Service) listFunctions(c *door.Call, r store.Reader, in *api.ListFuncti
 		if all {
 			f.Qualifier = v.name()
 		}
-		out.Functions = append(out.Functions, v.configuration(f))
+		out.Functions = append(out.Functions, v.listed(f))
 		return true
 	})
 	out.NextMarker = next

@@ -121,8 +121,7 @@ func checkPayload(payload []byte, kind string) error {
 		limit = maxAsyncPayload
 	}
 	if len(payload) > limit {
-		e := fail("RequestTooLargeException", "Request must be smaller than %d bytes for the InvokeFunction operation", limit)
-		return e
+		return tooLarge("RequestTooLargeException", "Request must be smaller than %d bytes for the InvokeFunction operation", limit)
 	}
 	if len(payload) > 0 && !json.Valid(payload) {
 		return fail("InvalidRequestContentException", "Could not parse request body into json: the payload is not valid JSON.")

@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 
 	"cloister/internal/awsapi"
 	api "cloister/internal/awsapi/lambda"
@@ -31,18 +30,27 @@ func layerARN(account, region, name string) string {
 	return fmt.Sprintf("arn:aws:lambda:%s:%s:layer:%s", region, account, name)
 }
 
-// layerName is the name in a layer's name or ARN.
-func layerName(given string) string { return given[strings.LastIndexByte(given, ':')+1:] }
-
 var layerVersionPattern = regexp.MustCompile(`^arn:aws[a-zA-Z-]*:lambda:([a-z0-9-]+):(\d{12}):layer:([a-zA-Z0-9-_]{1,140}):(\d{1,18})$`)
 
-func parseLayerVersion(arn string) (layerID, error) {
+func parseLayerVersion(c *door.Call, arn string) (layerID, error) {
 	m := layerVersionPattern.FindStringSubmatch(arn)
 	if m == nil {
 		return layerID{}, fail("InvalidParameterValueException", "%q is not the ARN of a layer version.", clip(arn))
 	}
 	number, err := strconv.ParseInt(m[4], 10, 64)
-	return layerID{m[2], m[1], m[3], number}, err
+	if err != nil {
+		return layerID{}, err // 18 digits fit
+	}
+	return layerID{m[2], m[1], m[3], number}, checkRegion(c, m[1])
+}
+
+// checkRegion refuses layers of other regions: what is permitted in one region
+// must not reach into another.
+func checkRegion(c *door.Call, region string) error {
+	if region != c.Region {
+		return fail("InvalidParameterValueException", "Layers are not in the same region as the function. Layers are expected to be in region %s.", c.Region)
+	}
+	return nil
 }
 
 var layerPattern = regexp.MustCompile(`^(?:arn:aws[a-zA-Z-]*:lambda:([a-z0-9-]+):(\d{12}):layer:)?([a-zA-Z0-9-_]{1,140})$`)
@@ -57,7 +65,7 @@ func parseLayer(c *door.Call, name *string, number *int64) (layerID, error) {
 	if m[1] != "" {
 		l.Region, l.Account = m[1], m[2]
 	}
-	return l, nil
+	return l, checkRegion(c, l.Region)
 }
 
 // onLayer needs action on the layer version that the input names.
@@ -80,28 +88,16 @@ func layerNeed(r store.Reader, action string, l layerID) (door.Need, error) {
 }
 
 func needsOfLayerByARN(c *door.Call, r store.Reader, in *api.GetLayerVersionByArnRequest) ([]door.Need, error) {
-	return layerNeeds(r, []string{val(in.Arn)})
+	return layerNeeds(c, r, []string{val(in.Arn)})
 }
 
-// readLayers finds the layers with the given ARNs.
-func readLayers(arns []string, refs *[]layerRef) func(store.Reader) error {
-	return func(r store.Reader) error {
-		for _, arn := range arns {
-			l, err := parseLayerVersion(arn)
-			if err != nil {
-				return err
-			}
-			v, err := layerVersions.Get(r, l.key())
-			if errors.Is(err, store.ErrNotFound) {
-				return fail("InvalidParameterValueException", "Layer version %s does not exist.", arn)
-			}
-			if err != nil {
-				return err
-			}
-			*refs = append(*refs, layerRef{ARN: arn, Code: v.Code})
-		}
-		return nil
+// needsOfPublishLayer is the layer as a whole, which has no policy.
+func needsOfPublishLayer(c *door.Call, _ store.Reader, in *api.PublishLayerVersionRequest) ([]door.Need, error) {
+	l, err := parseLayer(c, in.LayerName, nil)
+	if err != nil {
+		return nil, err
 	}
+	return []door.Need{{Action: "lambda:PublishLayerVersion", Resource: layerARN(l.Account, l.Region, l.Name), Account: l.Account}}, nil
 }
 
 func (s *Service) publishLayer(c *door.Call, in *api.PublishLayerVersionRequest) (*api.PublishLayerVersionResponse, error) {
@@ -109,14 +105,18 @@ func (s *Service) publishLayer(c *door.Call, in *api.PublishLayerVersionRequest)
 	if err != nil {
 		return nil, err
 	}
-	if l.Account != c.Account || l.Region != c.Region {
-		return nil, fail("InvalidParameterValueException", "A layer is published in the caller's own account and region.")
+	if l.Account != c.Account {
+		return nil, fail("InvalidParameterValueException", "A layer is published in the caller's own account.")
 	}
-	if err := noBucket(in.Content.S3Bucket, in.Content.S3Key, nil); err != nil {
+	err = firstError(
+		elsewhere{bucket: in.Content.S3Bucket, key: in.Content.S3Key}.check,
+		func() error { return checkGiven(in.Content.ZipFile) },
+	)
+	if err != nil {
 		return nil, err
 	}
 	v := &layerVersion{
-		Layer: l.Name, Description: val(in.Description), License: val(in.LicenseInfo),
+		Layer: l.Name, Description: val(in.Description), License: in.LicenseInfo,
 		Runtimes: in.CompatibleRuntimes, Architectures: in.CompatibleArchitectures, Created: c.Time,
 	}
 	err = s.withCode(c, in.Content.ZipFile, func(code codeRef) error {
@@ -165,7 +165,7 @@ func (v *layerVersion) response(l layerID) *api.GetLayerVersionResponse {
 		CreatedDate:             ptr(v.Created.UTC().Format(timeFormat)),
 		Version:                 ptr(v.Number),
 		CompatibleRuntimes:      v.Runtimes,
-		LicenseInfo:             ptr(v.License),
+		LicenseInfo:             v.License,
 		CompatibleArchitectures: v.Architectures,
 	}
 }
@@ -174,7 +174,7 @@ func (v *layerVersion) item(l layerID) *api.LayerVersionsListItem {
 	return &api.LayerVersionsListItem{
 		LayerVersionArn: ptr(l.arn()), Version: ptr(v.Number), Description: ptr(v.Description),
 		CreatedDate: ptr(v.Created.UTC().Format(timeFormat)), CompatibleRuntimes: v.Runtimes,
-		LicenseInfo: ptr(v.License), CompatibleArchitectures: v.Architectures,
+		LicenseInfo: v.License, CompatibleArchitectures: v.Architectures,
 	}
 }
 
@@ -186,8 +186,8 @@ func (s *Service) getLayer(c *door.Call, r store.Reader, in *api.GetLayerVersion
 	return layerResponse(r, l)
 }
 
-func (s *Service) getLayerByARN(_ *door.Call, r store.Reader, in *api.GetLayerVersionByArnRequest) (*api.GetLayerVersionResponse, error) {
-	l, err := parseLayerVersion(val(in.Arn))
+func (s *Service) getLayerByARN(c *door.Call, r store.Reader, in *api.GetLayerVersionByArnRequest) (*api.GetLayerVersionResponse, error) {
+	l, err := parseLayerVersion(c, val(in.Arn))
 	if err != nil {
 		return nil, err
 	}
@@ -284,19 +284,28 @@ func (s *Service) deleteLayer(c *door.Call, tx *store.Tx, in *api.DeleteLayerVer
 	return none, errors.Join(layerVersions.Delete(tx, l.key()), deleteIfThere(tx, layerPolicies, l.key()))
 }
 
+// requireLayer refuses to speak of the policy of a version that does not exist.
+func requireLayer(r store.Reader, l layerID) error {
+	_, err := layerVersions.Get(r, l.key())
+	if errors.Is(err, store.ErrNotFound) {
+		return fail("ResourceNotFoundException", "Layer version %s does not exist.", l.arn())
+	}
+	return err
+}
+
 func (s *Service) addLayerPermission(c *door.Call, tx *store.Tx, in *api.AddLayerVersionPermissionRequest) (*api.AddLayerVersionPermissionResponse, error) {
 	l, err := parseLayer(c, in.LayerName, in.VersionNumber)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := layerVersions.Get(tx, l.key()); err != nil {
-		return nil, orNoLayer(err)
+	if err := requireLayer(tx, l); err != nil {
+		return nil, err
 	}
 	p, err := loadPolicy(tx, layerPolicies, l.key())
 	if err != nil {
 		return nil, err
 	}
-	if err := checkRevision(p.RevisionID, in.RevisionId); err != nil {
+	if err := checkPolicyRevision(p, in.RevisionId); err != nil {
 		return nil, err
 	}
 	st := statement{Sid: val(in.StatementId), Effect: "Allow", Principal: principalOf(val(in.Principal)), Action: val(in.Action), Resource: l.arn()}
@@ -304,13 +313,16 @@ func (s *Service) addLayerPermission(c *door.Call, tx *store.Tx, in *api.AddLaye
 	if err := p.add(st); err != nil {
 		return nil, err
 	}
-	return &api.AddLayerVersionPermissionResponse{Statement: ptr(string((&resourcePolicy{Statements: []statement{st}}).document())), RevisionId: ptr(p.RevisionID)},
+	return &api.AddLayerVersionPermissionResponse{Statement: ptr(st.json()), RevisionId: ptr(p.RevisionID)},
 		savePolicy(tx, layerPolicies, l.key(), p)
 }
 
 func (s *Service) removeLayerPermission(c *door.Call, tx *store.Tx, in *api.RemoveLayerVersionPermissionRequest) (*awsapi.None, error) {
 	l, err := parseLayer(c, in.LayerName, in.VersionNumber)
 	if err != nil {
+		return nil, err
+	}
+	if err := requireLayer(tx, l); err != nil {
 		return nil, err
 	}
 	return none, removeStatement(tx, layerPolicies, l.key(), val(in.StatementId), in.RevisionId)
@@ -321,9 +333,15 @@ func (s *Service) getLayerPolicy(c *door.Call, r store.Reader, in *api.GetLayerV
 	if err != nil {
 		return nil, err
 	}
+	if err := requireLayer(r, l); err != nil {
+		return nil, err
+	}
 	p, err := layerPolicies.Get(r, l.key())
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, noPolicy()
+	}
 	if err != nil {
-		return nil, orNoLayer(err)
+		return nil, err
 	}
 	return &api.GetLayerVersionPolicyResponse{Policy: ptr(string(p.document())), RevisionId: ptr(p.RevisionID)}, nil
 }

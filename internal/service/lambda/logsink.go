@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"cloister/internal/awsapi"
@@ -18,15 +17,16 @@ import (
 // with the function's own role: a role without logs permissions has no logs, as
 // on AWS.
 type LogSink struct {
-	service *Service
-
-	mu       sync.Mutex
+	service  *Service
+	mute     time.Duration
 	sessions map[string]*logSession // by function ARN
 }
 
-// logSession is a function's role, taken for writing its logs.
+// logSession is a function's role, taken for writing its logs. PutLogs is called
+// from one goroutine, so it needs no lock of its own.
 type logSession struct {
-	principal *door.Principal
+	role      string
+	principal *door.Principal // nil: the role could not be taken
 	expires   time.Time
 	streams   map[string]bool // those known to exist, by group and name
 	mutedTill time.Time       // after a refusal, so that it is not asked again at once
@@ -34,14 +34,16 @@ type logSession struct {
 
 const (
 	maxLogSessions = 10_000
-	muteAfter      = 5 * time.Second
 	maxBatchBytes  = 1 << 20 // of PutLogEvents, with 26 bytes for each event
 	maxBatchEvents = 10_000
 )
 
+// muteAfter is how long a function's log is dropped after a refusal.
+const muteAfter = 5 * time.Second
+
 // LogSink is where the data plane writes logs.
 func (s *Service) LogSink() *LogSink {
-	return &LogSink{service: s, sessions: map[string]*logSession{}}
+	return &LogSink{service: s, mute: muteAfter, sessions: map[string]*logSession{}}
 }
 
 // PutLogs implements invoke.LogSink.
@@ -58,18 +60,26 @@ func (l *LogSink) put(ctx context.Context, b *invoke.LogBatch) error {
 	if err != nil || time.Now().Before(session.mutedTill) {
 		return err
 	}
-	err = l.write(ctx, session, b)
-	if denied(err) {
-		session.mutedTill = time.Now().Add(muteAfter)
+	if session.principal == nil {
+		err = l.open(ctx, session, b)
+	}
+	if err == nil {
+		err = l.write(ctx, session, b)
+	}
+	if refused(err) {
+		session.principal = nil // the next batch tries with a new one
+		session.mutedTill = time.Now().Add(l.mute)
 		slog.Warn("a function's log is not kept: its role does not allow it", "function", b.FunctionARN, "error", err)
 		return nil
 	}
 	return err
 }
 
-func denied(err error) bool {
-	var e *awsapi.Error
-	return errors.As(err, &e) && e.Code == "AccessDenied"
+// refused reports whether the role, not the platform, keeps a log from being
+// written: it is not allowed to, may not be taken, or is gone.
+func refused(err error) bool {
+	return coded(err, "AccessDenied") || coded(err, "NoSuchEntity") ||
+		coded(err, "InvalidClientTokenId") || coded(err, "ExpiredToken")
 }
 
 func coded(err error, code string) bool {
@@ -77,49 +87,65 @@ func coded(err error, code string) bool {
 	return errors.As(err, &e) && e.Code == code
 }
 
-// session takes the function's role, or the session taken before.
+// session is the function's session, a new one when its role has changed. The
+// last words of a function that was deleted are still written.
 func (l *LogSink) session(ctx context.Context, b *invoke.LogBatch) (*logSession, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if s := l.sessions[b.FunctionARN]; s != nil && time.Until(s.expires) > time.Minute {
+	s := l.sessions[b.FunctionARN]
+	role, err := l.service.roleOf(ctx, b.FunctionARN)
+	if isNotFound(err) && s != nil {
+		return s, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if s != nil && s.role == role && time.Until(s.expires) > time.Minute {
 		return s, nil
 	}
 	if len(l.sessions) >= maxLogSessions {
 		clear(l.sessions)
 	}
-	f, role, err := l.service.roleOf(ctx, b.FunctionARN)
-	if err != nil {
-		return nil, err
-	}
-	c, err := l.service.assume(ctx, f, role, f.Name)
-	if err != nil {
-		return nil, err
-	}
-	principal, err := l.service.door.Session(ctx, val(c.AccessKeyId), val(c.SessionToken))
-	if err != nil {
-		return nil, err
-	}
-	s := &logSession{principal: principal, expires: val(c.Expiration), streams: map[string]bool{}}
+	s = &logSession{role: role, expires: time.Now().Add(sessionSeconds * time.Second), streams: map[string]bool{}}
 	l.sessions[b.FunctionARN] = s
 	return s, nil
 }
 
-// roleOf is the role of a function's latest version.
-func (s *Service) roleOf(ctx context.Context, arn string) (ref, string, error) {
-	m := functionPattern.FindStringSubmatch(arn)
-	if m == nil {
-		return ref{}, "", errors.New("not a function's ARN: " + arn)
+// open takes the session's role.
+func (l *LogSink) open(ctx context.Context, s *logSession, b *invoke.LogBatch) error {
+	f, err := functionOfARN(b.FunctionARN)
+	if err != nil {
+		return err
 	}
-	f := ref{Account: m[3], Region: m[2], Name: m[5]}
-	var role string
-	err := s.db.View(ctx, func(r store.Reader) error {
+	c, err := l.service.assume(ctx, f, s.role, f.Name)
+	if err != nil {
+		return err
+	}
+	s.expires = val(c.Expiration)
+	s.principal, err = l.service.door.Session(ctx, val(c.AccessKeyId), val(c.SessionToken))
+	return err
+}
+
+func functionOfARN(arn string) (ref, error) {
+	m := functionPattern.FindStringSubmatch(arn)
+	if m == nil || m[3] == "" {
+		return ref{}, errors.New("not a function's ARN: " + arn)
+	}
+	return ref{Account: m[3], Region: m[2], Name: m[5]}, nil
+}
+
+// roleOf is the role of a function's latest version.
+func (s *Service) roleOf(ctx context.Context, arn string) (role string, err error) {
+	f, err := functionOfARN(arn)
+	if err != nil {
+		return "", err
+	}
+	err = s.db.View(ctx, func(r store.Reader) error {
 		v, err := latestOf(r, f, nil)
 		if err == nil {
 			role = v.Role
 		}
 		return err
 	})
-	return f, role, err
+	return role, err
 }
 
 // write puts the events into their stream, which it makes first if need be.

@@ -8,6 +8,10 @@ import (
 	"cloister/internal/store"
 )
 
+// maxPage is how many functions or versions AWS puts on a page at most, whatever
+// is asked for.
+const maxPage = 50
+
 // scan is the Scan of a collection.
 type scan[T any] func(r store.Reader, prefix, after store.Key) iter.Seq2[store.Item[T], error]
 

@@ -37,6 +37,26 @@ func (p *resourcePolicy) document() []byte {
 	return text
 }
 
+// json is the statement alone, as AddPermission answers it.
+func (st statement) json() string {
+	text, err := json.Marshal(st)
+	if err != nil {
+		panic(err) // it holds strings only
+	}
+	return string(text)
+}
+
+func noPolicy() error {
+	return fail("ResourceNotFoundException", "No policy is associated with the given resource.")
+}
+
+func checkPolicyRevision(p *resourcePolicy, want *string) error {
+	if want != nil && *want != p.RevisionID {
+		return fail("PreconditionFailedException", "The Revision Id provided does not match the latest Revision Id. Call the GetPolicy API to retrieve the latest Revision Id")
+	}
+	return nil
+}
+
 func (p *resourcePolicy) find(sid string) int {
 	for i := range p.Statements {
 		if p.Statements[i].Sid == sid {
@@ -144,18 +164,14 @@ func (s *Service) addPermission(c *door.Call, tx *store.Tx, in *api.AddPermissio
 	if err != nil {
 		return nil, err
 	}
-	if err := checkRevision(p.RevisionID, in.RevisionId); err != nil {
+	if err := checkPolicyRevision(p, in.RevisionId); err != nil {
 		return nil, err
 	}
 	st := permissionStatement(f, in)
 	if err := p.add(st); err != nil {
 		return nil, err
 	}
-	text, err := json.Marshal(st)
-	if err != nil {
-		return nil, err
-	}
-	return &api.AddPermissionResponse{Statement: ptr(string(text))}, savePolicy(tx, permissions, f.key(f.Qualifier), p)
+	return &api.AddPermissionResponse{Statement: ptr(st.json())}, savePolicy(tx, permissions, f.key(f.Qualifier), p)
 }
 
 func permissionStatement(f ref, in *api.AddPermissionRequest) statement {
@@ -203,9 +219,9 @@ func removeStatement(tx *store.Tx, rows *store.Collection[resourcePolicy], key s
 		return err
 	}
 	if len(p.Statements) == 0 {
-		return fail("ResourceNotFoundException", "No policy is associated with the given resource.")
+		return noPolicy()
 	}
-	if err := checkRevision(p.RevisionID, revision); err != nil {
+	if err := checkPolicyRevision(p, revision); err != nil {
 		return err
 	}
 	if !p.remove(sid) {

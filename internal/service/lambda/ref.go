@@ -46,6 +46,17 @@ func parseRef(c *door.Call, name, qualifier *string) (ref, error) {
 	return f, nil
 }
 
+// parseWhole reads the name of a function that is meant as a whole. One with a
+// qualifier is refused: what is permitted on a version or an alias must not be
+// taken for what is permitted on the function.
+func parseWhole(c *door.Call, name *string) (ref, error) {
+	f, err := parseRef(c, name, nil)
+	if err == nil && f.Qualifier != "" {
+		err = fail("InvalidParameterValueException", "This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. Please specify either a function name or an unqualified function ARN.")
+	}
+	return f, err
+}
+
 // clip keeps messages short whatever was sent.
 func clip(s string) string {
 	if len(s) > 140 {
@@ -75,7 +86,7 @@ func (f ref) at(qualifier string) string {
 	return f.functionARN() + ":" + qualifier
 }
 
-// number reads a qualifier that names a version.
+// versionNumber reads a qualifier that names a version.
 func versionNumber(qualifier string) (int64, bool) {
 	if qualifier == "" || qualifier == "$LATEST" {
 		return latest, true

@@ -19,9 +19,7 @@ func (s *Service) Register(d *door.Door) {
 
 func (s *Service) registerFunctions(d *door.Door) {
 	door.Act(d, api.OpCreateFunction, door.Permission(s.needsOfCreate), s.createFunction)
-	door.Act(d, api.OpUpdateFunctionCode, onFunction("lambda:UpdateFunctionCode", func(in *api.UpdateFunctionCodeRequest) (name, qualifier *string) {
-		return in.FunctionName, nil
-	}), s.updateFunctionCode)
+	door.Act(d, api.OpUpdateFunctionCode, onWhole("lambda:UpdateFunctionCode", func(in *api.UpdateFunctionCodeRequest) *string { return in.FunctionName }), s.updateFunctionCode)
 	door.Act(d, api.OpUpdateFunctionConfiguration, door.Permission(s.needsOfReconfigure), s.updateFunctionConfiguration)
 	door.Write(d, api.OpDeleteFunction, onFunction("lambda:DeleteFunction", func(in *api.DeleteFunctionRequest) (name, qualifier *string) {
 		return in.FunctionName, in.Qualifier
@@ -36,27 +34,13 @@ func (s *Service) registerFunctions(d *door.Door) {
 }
 
 func (s *Service) registerVersions(d *door.Door) {
-	door.Write(d, api.OpPublishVersion, onFunction("lambda:PublishVersion", func(in *api.PublishVersionRequest) (name, qualifier *string) {
-		return in.FunctionName, nil
-	}), s.publishVersion)
-	door.Read(d, api.OpListVersionsByFunction, onFunction("lambda:ListVersionsByFunction", func(in *api.ListVersionsByFunctionRequest) (name, qualifier *string) {
-		return in.FunctionName, nil
-	}), s.listVersions)
-	door.Write(d, api.OpCreateAlias, onFunction("lambda:CreateAlias", func(in *api.CreateAliasRequest) (name, qualifier *string) {
-		return in.FunctionName, nil
-	}), s.createAlias)
-	door.Read(d, api.OpGetAlias, onFunction("lambda:GetAlias", func(in *api.GetAliasRequest) (name, qualifier *string) {
-		return in.FunctionName, nil
-	}), s.getAlias)
-	door.Read(d, api.OpListAliases, onFunction("lambda:ListAliases", func(in *api.ListAliasesRequest) (name, qualifier *string) {
-		return in.FunctionName, nil
-	}), s.listAliases)
-	door.Write(d, api.OpUpdateAlias, onFunction("lambda:UpdateAlias", func(in *api.UpdateAliasRequest) (name, qualifier *string) {
-		return in.FunctionName, nil
-	}), s.updateAlias)
-	door.Write(d, api.OpDeleteAlias, onFunction("lambda:DeleteAlias", func(in *api.DeleteAliasRequest) (name, qualifier *string) {
-		return in.FunctionName, nil
-	}), s.deleteAlias)
+	door.Write(d, api.OpPublishVersion, onWhole("lambda:PublishVersion", func(in *api.PublishVersionRequest) *string { return in.FunctionName }), s.publishVersion)
+	door.Read(d, api.OpListVersionsByFunction, onWhole("lambda:ListVersionsByFunction", func(in *api.ListVersionsByFunctionRequest) *string { return in.FunctionName }), s.listVersions)
+	door.Write(d, api.OpCreateAlias, onWhole("lambda:CreateAlias", func(in *api.CreateAliasRequest) *string { return in.FunctionName }), s.createAlias)
+	door.Read(d, api.OpGetAlias, onWhole("lambda:GetAlias", func(in *api.GetAliasRequest) *string { return in.FunctionName }), s.getAlias)
+	door.Read(d, api.OpListAliases, onWhole("lambda:ListAliases", func(in *api.ListAliasesRequest) *string { return in.FunctionName }), s.listAliases)
+	door.Write(d, api.OpUpdateAlias, onWhole("lambda:UpdateAlias", func(in *api.UpdateAliasRequest) *string { return in.FunctionName }), s.updateAlias)
+	door.Write(d, api.OpDeleteAlias, onWhole("lambda:DeleteAlias", func(in *api.DeleteAliasRequest) *string { return in.FunctionName }), s.deleteAlias)
 }
 
 func (s *Service) registerInvocations(d *door.Door) {
@@ -76,46 +60,26 @@ func (s *Service) registerPermissions(d *door.Door) {
 }
 
 func (s *Service) registerSettings(d *door.Door) {
-	door.Write(d, api.OpPutFunctionConcurrency, onFunction("lambda:PutFunctionConcurrency", func(in *api.PutFunctionConcurrencyRequest) (name, qualifier *string) {
-		return in.FunctionName, nil
-	}), s.putConcurrency)
-	door.Read(d, api.OpGetFunctionConcurrency, onFunction("lambda:GetFunctionConcurrency", func(in *api.GetFunctionConcurrencyRequest) (name, qualifier *string) {
-		return in.FunctionName, nil
-	}), s.getConcurrency)
-	door.Write(d, api.OpDeleteFunctionConcurrency, onFunction("lambda:DeleteFunctionConcurrency", func(in *api.DeleteFunctionConcurrencyRequest) (name, qualifier *string) {
-		return in.FunctionName, nil
-	}), s.deleteConcurrency)
+	door.Write(d, api.OpPutFunctionConcurrency, onWhole("lambda:PutFunctionConcurrency", func(in *api.PutFunctionConcurrencyRequest) *string { return in.FunctionName }), s.putConcurrency)
+	door.Read(d, api.OpGetFunctionConcurrency, onWhole("lambda:GetFunctionConcurrency", func(in *api.GetFunctionConcurrencyRequest) *string { return in.FunctionName }), s.getConcurrency)
+	door.Write(d, api.OpDeleteFunctionConcurrency, onWhole("lambda:DeleteFunctionConcurrency", func(in *api.DeleteFunctionConcurrencyRequest) *string { return in.FunctionName }), s.deleteConcurrency)
 	door.Read(d, api.OpGetAccountSettings, onAll[api.GetAccountSettingsRequest]("lambda:GetAccountSettings"), s.getAccountSettings)
 	door.Write(d, api.OpTagResource, door.Permission(s.needsOfTag), s.tagResource)
 	door.Write(d, api.OpUntagResource, door.Permission(s.needsOfUntag), s.untagResource)
-	door.Read(d, api.OpListTags, onFunction("lambda:ListTags", func(in *api.ListTagsRequest) (name, qualifier *string) {
-		return in.Resource, nil
-	}), s.listTags)
+	door.Read(d, api.OpListTags, door.Permission(s.needsOfListTags), s.listTags)
 	s.registerEventConfigs(d)
 }
 
 func (s *Service) registerEventConfigs(d *door.Door) {
-	door.Write(d, api.OpPutFunctionEventInvokeConfig, onFunction("lambda:PutFunctionEventInvokeConfig", func(in *api.PutFunctionEventInvokeConfigRequest) (name, qualifier *string) {
-		return in.FunctionName, nil
-	}), s.putEventConfig)
-	door.Write(d, api.OpUpdateFunctionEventInvokeConfig, onFunction("lambda:UpdateFunctionEventInvokeConfig", func(in *api.UpdateFunctionEventInvokeConfigRequest) (name, qualifier *string) {
-		return in.FunctionName, nil
-	}), s.updateEventConfig)
-	door.Read(d, api.OpGetFunctionEventInvokeConfig, onFunction("lambda:GetFunctionEventInvokeConfig", func(in *api.GetFunctionEventInvokeConfigRequest) (name, qualifier *string) {
-		return in.FunctionName, nil
-	}), s.getEventConfig)
-	door.Write(d, api.OpDeleteFunctionEventInvokeConfig, onFunction("lambda:DeleteFunctionEventInvokeConfig", func(in *api.DeleteFunctionEventInvokeConfigRequest) (name, qualifier *string) {
-		return in.FunctionName, nil
-	}), s.deleteEventConfig)
-	door.Read(d, api.OpListFunctionEventInvokeConfigs, onFunction("lambda:ListFunctionEventInvokeConfigs", func(in *api.ListFunctionEventInvokeConfigsRequest) (name, qualifier *string) {
-		return in.FunctionName, nil
-	}), s.listEventConfigs)
+	door.Write(d, api.OpPutFunctionEventInvokeConfig, onWhole("lambda:PutFunctionEventInvokeConfig", func(in *api.PutFunctionEventInvokeConfigRequest) *string { return in.FunctionName }), s.putEventConfig)
+	door.Write(d, api.OpUpdateFunctionEventInvokeConfig, onWhole("lambda:UpdateFunctionEventInvokeConfig", func(in *api.UpdateFunctionEventInvokeConfigRequest) *string { return in.FunctionName }), s.updateEventConfig)
+	door.Read(d, api.OpGetFunctionEventInvokeConfig, onWhole("lambda:GetFunctionEventInvokeConfig", func(in *api.GetFunctionEventInvokeConfigRequest) *string { return in.FunctionName }), s.getEventConfig)
+	door.Write(d, api.OpDeleteFunctionEventInvokeConfig, onWhole("lambda:DeleteFunctionEventInvokeConfig", func(in *api.DeleteFunctionEventInvokeConfigRequest) *string { return in.FunctionName }), s.deleteEventConfig)
+	door.Read(d, api.OpListFunctionEventInvokeConfigs, onWhole("lambda:ListFunctionEventInvokeConfigs", func(in *api.ListFunctionEventInvokeConfigsRequest) *string { return in.FunctionName }), s.listEventConfigs)
 }
 
 func (s *Service) registerLayers(d *door.Door) {
-	door.Act(d, api.OpPublishLayerVersion, door.On("lambda:PublishLayerVersion", func(c *door.Call, in *api.PublishLayerVersionRequest) string {
-		return layerARN(c.Account, c.Region, layerName(val(in.LayerName)))
-	}), s.publishLayer)
+	door.Act(d, api.OpPublishLayerVersion, door.Permission(needsOfPublishLayer), s.publishLayer)
 	door.Read(d, api.OpGetLayerVersion, onLayer("lambda:GetLayerVersion", func(in *api.GetLayerVersionRequest) (*string, *int64) {
 		return in.LayerName, in.VersionNumber
 	}), s.getLayer)

@@ -54,6 +54,7 @@ type Service struct {
 	door        *door.Door
 	targets     *targets
 	uploads     uploads
+	discards    *discarder
 	events      *eventQueue
 	concurrency int64
 }
@@ -61,13 +62,14 @@ type Service struct {
 // New makes the service. It answers control operations after Register, and
 // invocations after Start.
 func New(c Config) *Service {
-	if c.RetryDelays == nil {
+	if len(c.RetryDelays) == 0 {
 		c.RetryDelays = []time.Duration{time.Minute, 2 * time.Minute}
 	}
 	if c.Concurrency == 0 {
 		c.Concurrency = 1000
 	}
 	s := &Service{db: c.DB, blobs: c.Blobs, code: c.Code, runtimes: c.Runtimes, concurrency: c.Concurrency}
+	s.discards = &discarder{sweep: s.sweep, grace: discardGrace}
 	s.targets = newTargets(s)
 	s.events = newEventQueue(s, c.RetryDelays)
 	return s
@@ -92,4 +94,7 @@ func (s *Service) Start(fleet Fleet) error {
 
 // Stop lets the asynchronous invocations that are running end and starts no
 // more; what waits stays on disk.
-func (s *Service) Stop(ctx context.Context) { s.events.stop(ctx) }
+func (s *Service) Stop(ctx context.Context) {
+	s.discards.stop()
+	s.events.stop(ctx)
+}

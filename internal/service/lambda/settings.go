@@ -12,11 +12,10 @@ const unreservedMinimum = 100
 
 // functionOf finds the function that a name means.
 func functionOf(c *door.Call, r store.Reader, name *string) (ref, *function, error) {
-	f, err := parseRef(c, name, nil)
+	f, err := parseWhole(c, name)
 	if err != nil {
 		return f, nil, err
 	}
-	f.Qualifier = ""
 	fn, err := functions.Get(r, f.key())
 	return f, fn, orNotFound(err, f)
 }
@@ -30,7 +29,8 @@ func (s *Service) putConcurrency(c *door.Call, tx *store.Tx, in *api.PutFunction
 	if err != nil {
 		return nil, err
 	}
-	if s.concurrency-others-*in.ReservedConcurrentExecutions < unreservedMinimum {
+	more := *in.ReservedConcurrentExecutions > val(fn.Reserved)
+	if more && s.concurrency-others-*in.ReservedConcurrentExecutions < unreservedMinimum {
 		return nil, fail("InvalidParameterValueException", "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [%d].", unreservedMinimum)
 	}
 	fn.Reserved = in.ReservedConcurrentExecutions
@@ -94,6 +94,12 @@ func accountUsage(r store.Reader, here ref) (*api.AccountUsage, error) {
 		if item.Value.Number == latest {
 			count++
 		}
+	}
+	for item, err := range layerVersions.Scan(r, store.K(here.Account, here.Region), nil) {
+		if err != nil {
+			return nil, err
+		}
+		size += item.Value.Code.Size
 	}
 	return &api.AccountUsage{FunctionCount: ptr(count), TotalCodeSize: ptr(size)}, nil
 }

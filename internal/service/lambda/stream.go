@@ -30,12 +30,14 @@ func newStream() *stream {
 	return &stream{reader: r, writer: w, started: make(chan string, 1), ended: make(chan struct{})}
 }
 
-// run invokes fn and ends the stream.
+// run invokes fn and ends the stream. When ctx ends nobody reads any more, and
+// the function is not left waiting for a reader.
 func (s *stream) run(fleet Fleet, ctx context.Context, fn *invoke.Function, req *invoke.Request) {
 	req.Stream = func(contentType string) io.Writer {
 		s.started <- contentType
 		return s.writer
 	}
+	defer context.AfterFunc(ctx, func() { _ = s.reader.CloseWithError(io.ErrClosedPipe) })()
 	s.result, s.err = fleet.Invoke(ctx, fn, req)
 	close(s.ended)
 	_ = s.writer.Close()

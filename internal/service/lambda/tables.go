@@ -19,6 +19,8 @@ var (
 	layerVersions = store.Define[layerVersion]("lambda.layerversion", store.Clear(0, 1, 2, 3))
 	layerPolicies = store.Define[resourcePolicy]("lambda.layerpermission", store.Clear(0, 1, 2, 3))
 	events        = store.Define[event]("lambda.event")
+	// numbers outlives the functions whose versions it counts.
+	numbers = store.Define[numbering]("lambda.number", store.Clear(0, 1, 2))
 )
 
 // latest is the number under which a function's unpublished version is kept.
@@ -31,6 +33,9 @@ type function struct {
 	Tags        map[string]string
 	Reserved    *int64 // reserved concurrency; nil: none
 }
+
+// numbering remembers the highest version of a function that was deleted.
+type numbering struct{ LastVersion int64 }
 
 // version is one version of a function: its code and its configuration. The
 // published ones never change.
@@ -69,6 +74,8 @@ type codeRef struct {
 	ID     string
 	SHA256 string // base64, as the API gives it
 	Size   int64  // of the archive, in bytes
+	// Unpacked is what its files take together, in bytes.
+	Unpacked int64
 }
 
 // layerRef is a layer as a function uses it: it goes on working when the layer
@@ -112,7 +119,7 @@ type layerVersion struct {
 	Layer         string
 	Number        int64
 	Description   string
-	License       string
+	License       *string
 	Runtimes      []string
 	Architectures []string
 	Code          codeRef

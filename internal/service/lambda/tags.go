@@ -29,15 +29,22 @@ func checkTags(tags map[string]string) error {
 	return nil
 }
 
+// parseTagged reads the ARN of what is tagged: a function as a whole.
+func parseTagged(c *door.Call, resource *string) (ref, error) {
+	f, err := parseRef(c, resource, nil)
+	if err == nil && f.Qualifier != "" {
+		err = fail("InvalidParameterValueException", "Tags on function aliases and versions are not supported. Please specify a function ARN.")
+	}
+	return f, err
+}
+
 func (s *Service) needsOfTag(c *door.Call, r store.Reader, in *api.TagResourceRequest) ([]door.Need, error) {
-	f, err := parseRef(c, in.Resource, nil)
+	f, err := parseTagged(c, in.Resource)
 	if err != nil {
 		return nil, err
 	}
 	need, err := functionNeed(r, "lambda:TagResource", f)
-	if err == nil {
-		addRequestTags(need.Context, in.Tags)
-	}
+	addRequestTags(need.Context, in.Tags)
 	return []door.Need{need}, err
 }
 
@@ -59,14 +66,12 @@ func (s *Service) tagResource(c *door.Call, tx *store.Tx, in *api.TagResourceReq
 }
 
 func (s *Service) needsOfUntag(c *door.Call, r store.Reader, in *api.UntagResourceRequest) ([]door.Need, error) {
-	f, err := parseRef(c, in.Resource, nil)
+	f, err := parseTagged(c, in.Resource)
 	if err != nil {
 		return nil, err
 	}
 	need, err := functionNeed(r, "lambda:UntagResource", f)
-	if err == nil {
-		addTagKeys(need.Context, in.TagKeys)
-	}
+	addTagKeys(need.Context, in.TagKeys)
 	return []door.Need{need}, err
 }
 
@@ -79,6 +84,15 @@ func (s *Service) untagResource(c *door.Call, tx *store.Tx, in *api.UntagResourc
 		delete(fn.Tags, key)
 	}
 	return none, functions.Put(tx, f.key(), fn)
+}
+
+func (s *Service) needsOfListTags(c *door.Call, r store.Reader, in *api.ListTagsRequest) ([]door.Need, error) {
+	f, err := parseTagged(c, in.Resource)
+	if err != nil {
+		return nil, err
+	}
+	need, err := functionNeed(r, "lambda:ListTags", f)
+	return []door.Need{need}, err
 }
 
 func (s *Service) listTags(c *door.Call, r store.Reader, in *api.ListTagsRequest) (*api.ListTagsResponse, error) {

@@ -2,6 +2,8 @@ package lambda
 
 import (
 	"errors"
+	"reflect"
+	"time"
 
 	api "cloister/internal/awsapi/lambda"
 	"cloister/internal/door"
@@ -9,12 +11,13 @@ import (
 )
 
 func (s *Service) updateFunctionCode(c *door.Call, in *api.UpdateFunctionCodeRequest) (*api.FunctionConfiguration, error) {
-	f, err := parseRef(c, in.FunctionName, nil)
+	f, err := parseWhole(c, in.FunctionName)
 	if err != nil {
 		return nil, err
 	}
 	err = firstError(
-		func() error { return noBucket(in.S3Bucket, in.S3Key, in.ImageUri) },
+		func() error { return elsewhere{in.S3Bucket, in.S3Key, in.ImageUri, in.SourceKMSKeyArn}.check() },
+		func() error { return checkGiven(in.ZipFile) },
 		func() error { return checkArchitectures(in.Architectures) },
 		func() error {
 			return c.View(func(r store.Reader) error { _, err := latestOf(r, f, in.RevisionId); return err })
@@ -38,7 +41,7 @@ func (s *Service) updateFunctionCode(c *door.Call, in *api.UpdateFunctionCodeReq
 
 // dryUpdate checks a package without keeping it.
 func (s *Service) dryUpdate(c *door.Call, f ref, in *api.UpdateFunctionCodeRequest) (out *api.FunctionConfiguration, err error) {
-	if err := s.checkZip(c, newID(), in.ZipFile); err != nil {
+	if _, err := s.checkZip(c, newID(), in.ZipFile); err != nil {
 		return nil, err
 	}
 	err = c.View(func(r store.Reader) error {
@@ -67,15 +70,21 @@ func (s *Service) change(tx *store.Tx, c *door.Call, f ref, revision *string, an
 	if err != nil {
 		return nil, err
 	}
-	before := v.codeIDs()
+	before := *v
 	if err := edit(v); err != nil {
 		return nil, err
 	}
+	if err := v.checkSize(); err != nil {
+		return nil, err
+	}
 	v.touch(c.Time)
+	if v.sameAs(&before) {
+		v.PublishedAs = before.PublishedAs
+	}
 	if err := versions.Put(tx, f.key(int64(latest)), v); err != nil {
 		return nil, err
 	}
-	s.discardUnused(tx, before)
+	s.discardUnused(tx, before.codeIDs())
 	if !andPublish {
 		return v.updating(f), nil
 	}
@@ -83,7 +92,7 @@ func (s *Service) change(tx *store.Tx, c *door.Call, f ref, revision *string, an
 	if err != nil {
 		return nil, err
 	}
-	published, err := publish(tx, f, fn, v, "")
+	published, _, err := publish(tx, f, fn, v, "")
 	if err != nil {
 		return nil, err
 	}
@@ -110,10 +119,20 @@ func checkRevision(have string, want *string) error {
 	return nil
 }
 
+// sameAs reports whether both are the same code and configuration.
+func (v *version) sameAs(other *version) bool { return reflect.DeepEqual(v.content(), other.content()) }
+
+// content is v without what only keeps its books.
+func (v *version) content() version {
+	c := *v
+	c.Number, c.Modified, c.RevisionID, c.PublishedAs, c.Code.ID = 0, time.Time{}, "", 0, ""
+	return c
+}
+
 // needsOfReconfigure are the function and, where they are given anew, its role
 // and its layers.
 func (s *Service) needsOfReconfigure(c *door.Call, r store.Reader, in *api.UpdateFunctionConfigurationRequest) ([]door.Need, error) {
-	f, err := parseRef(c, in.FunctionName, nil)
+	f, err := parseWhole(c, in.FunctionName)
 	if err != nil {
 		return nil, err
 	}
@@ -128,24 +147,24 @@ func (s *Service) needsOfReconfigure(c *door.Call, r store.Reader, in *api.Updat
 	if in.Role != nil {
 		needs = append(needs, passRole(*in.Role))
 	}
-	layerNeeds, err := layerNeeds(r, in.Layers)
+	layerNeeds, err := layerNeeds(c, r, in.Layers)
 	return append(needs, layerNeeds...), err
 }
 
 func (s *Service) updateFunctionConfiguration(c *door.Call, in *api.UpdateFunctionConfigurationRequest) (*api.FunctionConfiguration, error) {
-	f, err := parseRef(c, in.FunctionName, nil)
+	f, err := parseWhole(c, in.FunctionName)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.checkReconfigure(c, f, in); err != nil {
 		return nil, err
 	}
-	layers, err := resolveLayers(c, in.Layers)
-	if err != nil {
-		return nil, err
-	}
 	var out *api.FunctionConfiguration
 	err = c.Commit(func(tx *store.Tx) error {
+		layers, err := resolveLayers(c, tx, in.Layers)
+		if err != nil {
+			return err
+		}
 		out, err = s.change(tx, c, f, in.RevisionId, false, func(v *version) error {
 			v.reconfigure(in, layers)
 			return nil
@@ -167,6 +186,8 @@ func (s *Service) checkReconfigure(c *door.Call, f ref, in *api.UpdateFunctionCo
 			return s.checkRuntime(*in.Runtime)
 		},
 		func() error { return checkEnvironment(environment(in.Environment)) },
+		func() error { return checkTimeout(in.Timeout) },
+		func() error { return checkOptions(in.TracingConfig, in.LoggingConfig) },
 		func() error {
 			return c.View(func(r store.Reader) error { _, err := latestOf(r, f, in.RevisionId); return err })
 		},

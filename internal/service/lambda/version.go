@@ -1,13 +1,15 @@
 package lambda
 
 import (
+	"errors"
+
 	api "cloister/internal/awsapi/lambda"
 	"cloister/internal/door"
 	"cloister/internal/store"
 )
 
 func (s *Service) publishVersion(c *door.Call, tx *store.Tx, in *api.PublishVersionRequest) (*api.FunctionConfiguration, error) {
-	f, err := parseRef(c, in.FunctionName, nil)
+	f, err := parseWhole(c, in.FunctionName)
 	if err != nil {
 		return nil, err
 	}
@@ -22,9 +24,12 @@ func (s *Service) publishVersion(c *door.Call, tx *store.Tx, in *api.PublishVers
 	if err != nil {
 		return nil, err
 	}
-	published, err := publish(tx, f, fn, v, val(in.Description))
+	published, isNew, err := publish(tx, f, fn, v, val(in.Description))
 	if err != nil {
 		return nil, err
+	}
+	if !isNew {
+		return published.configuration(f.qualified(published.name())), nil
 	}
 	return published.creating(f.qualified(published.name())), nil
 }
@@ -32,10 +37,11 @@ func (s *Service) publishVersion(c *door.Call, tx *store.Tx, in *api.PublishVers
 // publish makes a numbered copy of the latest version v. Nothing is published
 // twice: if v has not changed since it was last published, that version is the
 // answer.
-func publish(tx *store.Tx, f ref, fn *function, v *version, description string) (*version, error) {
+func publish(tx *store.Tx, f ref, fn *function, v *version, description string) (_ *version, isNew bool, err error) {
 	if v.PublishedAs != 0 {
-		if published, err := versions.Get(tx, f.key(v.PublishedAs)); err == nil {
-			return published, nil
+		published, err := versions.Get(tx, f.key(v.PublishedAs))
+		if !errors.Is(err, store.ErrNotFound) {
+			return published, false, err
 		}
 	}
 	fn.LastVersion++
@@ -47,7 +53,7 @@ func publish(tx *store.Tx, f ref, fn *function, v *version, description string) 
 		published.Description = description
 	}
 	v.PublishedAs = fn.LastVersion
-	return &published, firstError(
+	return &published, true, firstError(
 		func() error { return functions.Put(tx, f.key(), fn) },
 		func() error { return versions.Put(tx, f.key(int64(latest)), v) },
 		func() error { return versions.Put(tx, f.key(published.Number), &published) },
@@ -55,7 +61,7 @@ func publish(tx *store.Tx, f ref, fn *function, v *version, description string) 
 }
 
 func (s *Service) listVersions(c *door.Call, r store.Reader, in *api.ListVersionsByFunctionRequest) (*api.ListVersionsByFunctionResponse, error) {
-	f, err := parseRef(c, in.FunctionName, nil)
+	f, err := parseWhole(c, in.FunctionName)
 	if err != nil {
 		return nil, err
 	}
@@ -63,8 +69,8 @@ func (s *Service) listVersions(c *door.Call, r store.Reader, in *api.ListVersion
 		return nil, orNotFound(err, f)
 	}
 	out := &api.ListVersionsByFunctionResponse{Versions: []*api.FunctionConfiguration{}}
-	out.NextMarker, err = page(versions.Scan, r, f.key(), in.Marker, or(in.MaxItems, 50), func(item store.Item[version]) bool {
-		out.Versions = append(out.Versions, item.Value.configuration(f.qualified(item.Value.name())))
+	out.NextMarker, err = page(versions.Scan, r, f.key(), in.Marker, min(or(in.MaxItems, maxPage), maxPage), func(item store.Item[version]) bool {
+		out.Versions = append(out.Versions, item.Value.listed(f.qualified(item.Value.name())))
 		return true
 	})
 	return out, err
