@@ -45,6 +45,7 @@ func clientEnv(dir string) ([][2]string, error) {
 	return [][2]string{
 		{"AWS_ENDPOINT_URL", endpoint},
 		{"AWS_CA_BUNDLE", node.CAFile(dir)},
+		{"NODE_EXTRA_CA_CERTS", node.CAFile(dir)}, // Node's SDK does not read AWS_CA_BUNDLE
 		{"AWS_REGION", region},
 		{"AWS_DEFAULT_REGION", region},
 		{"AWS_ACCESS_KEY_ID", root.AccessKeyID},
