@@ -9,9 +9,10 @@ import (
 	"cloister/internal/awsapi/sigv4"
 )
 
-// identity is what authentication found out.
+// identity is what a request says of who makes it.
 type identity struct {
 	signed bool
+	keyID  string // the access key that it names
 	scope  string // the service that the signature is for
 }
 
@@ -24,10 +25,14 @@ func (d *Door) authenticate(c *Call, r *http.Request) (identity, []byte, error) 
 		return identity{}, nil, unauthenticated(wireErr)
 	}
 	if signature == nil {
-		body, err := unsignedBody(r)
+		// What an unknown caller asks for may be public, and only the body tells.
+		body, err := readBody(r, maxUnsigned)
 		return identity{}, body, err
 	}
-	id := identity{signed: true, scope: signature.Service}
+	id := identity{signed: true, keyID: signature.AccessKeyID, scope: signature.Service}
+	if !isRegion(signature.Region) {
+		return id, nil, unauthenticated(scopeError("Credential should be scoped to a valid region. "))
+	}
 	credential, wireErr := d.directory.Credential(c, signature.AccessKeyID, signature.SessionToken)
 	if wireErr != nil {
 		return id, nil, unauthenticated(wireErr)
@@ -49,7 +54,7 @@ func (d *Door) authenticate(c *Call, r *http.Request) (identity, []byte, error) 
 // of an aws-chunked body nothing counts before its own signature is checked.
 func (d *Door) verify(c *Call, s *sigv4.Signature, key sigv4.SigningKey, r *http.Request) ([]byte, error) {
 	if s.NeedsBody() {
-		body, err := readBody(r)
+		body, err := readBody(r, maxBody)
 		if err != nil {
 			return nil, err
 		}
@@ -59,7 +64,10 @@ func (d *Door) verify(c *Call, s *sigv4.Signature, key sigv4.SigningKey, r *http
 	if err := verdict(s.Verify(key, c.Time)); err != nil {
 		return nil, err
 	}
-	return readVerified(s.Body(key, r.Body))
+	if r.ContentLength > maxBody {
+		return nil, tooLarge()
+	}
+	return readVerified(s.Body(key, r.Body), r.ContentLength)
 }
 
 func verdict(e *awsapi.Error) error {
@@ -70,8 +78,8 @@ func verdict(e *awsapi.Error) error {
 }
 
 // readVerified reads a body that fails at its end if it is not what was signed.
-func readVerified(r io.Reader) ([]byte, error) {
-	body, err := readSized(io.LimitReader(r, maxBody+1), 0)
+func readVerified(r io.Reader, size int64) ([]byte, error) {
+	body, err := readSized(io.LimitReader(r, maxBody+1), size)
 	var wireErr *awsapi.Error
 	switch {
 	case errors.As(err, &wireErr):
@@ -84,37 +92,39 @@ func readVerified(r io.Reader) ([]byte, error) {
 	return body, nil
 }
 
-// unsignedBody reads the body of a caller nobody knows, who is not given much
-// memory: what it asks for may be public, and only the body tells.
-func unsignedBody(r *http.Request) ([]byte, error) {
-	const limit = 1 << 20
-	body, err := readSized(io.LimitReader(r.Body, limit+1), r.ContentLength)
-	if err != nil {
-		return nil, badRequest(err)
+// entrance refuses a signature made for another service than the operation's,
+// and an unsigned call of an operation that is not public.
+func (d *Door) entrance(id identity, match *awsapi.Match) error {
+	if id.signed {
+		if s := match.Service; s != nil && s.SigningName != id.scope {
+			return unauthenticated(scopeError("Credential should be scoped to correct service: '" + s.SigningName + "'. "))
+		}
+		return nil
 	}
-	if len(body) > limit {
-		return nil, tooLarge()
-	}
-	return body, nil
-}
-
-// admit refuses an unsigned call of an operation that is not public, and a
-// signature made for another service than the operation's.
-func (d *Door) admit(c *Call, id identity) error {
-	e, ok := d.entries[c.Operation]
-	if !id.signed && (!ok || e.class != ClassPublic) {
+	if e, ok := d.entries[match.Operation]; !ok || e.class != ClassPublic {
 		return unauthenticated(sigv4.MissingAuthenticationToken())
-	}
-	if id.signed && id.scope != c.Operation.Service.SigningName {
-		return unauthenticated(wrongScope(c.Operation.Service.SigningName))
 	}
 	return nil
 }
 
-func wrongScope(service string) *awsapi.Error {
-	e := awsapi.Errorf("SignatureDoesNotMatch", "Credential should be scoped to correct service: '%s'. ", service)
-	e.Status = http.StatusForbidden
-	return e
+// isRegion reports whether a name may stand in keys and ARNs as a region's.
+func isRegion(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return name != "" && len(name) <= 32
+}
+
+func scopeError(message string) *awsapi.Error {
+	return &awsapi.Error{Code: "SignatureDoesNotMatch", Message: message, Status: http.StatusForbidden}
+}
+
+// claimant stands for a caller who named an access key and did not prove that
+// it is theirs.
+func claimant(keyID string) *Principal {
+	return &Principal{Principal: anonymous.Principal, AccessKeyID: keyID}
 }
 
 // unauthenticated marks e for the audit log.

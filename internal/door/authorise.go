@@ -3,9 +3,11 @@ package door
 import (
 	"errors"
 	"fmt"
+	"net/http"
 
 	"cloister/internal/audit"
 	"cloister/internal/awsapi"
+	"cloister/internal/awsapi/sigv4"
 	"cloister/internal/store"
 	"cloister/policy"
 )
@@ -15,6 +17,7 @@ var errDenied = errors.New("denied by policy")
 
 // authorise decides call c on snapshot r and records what was decided in c.
 func (d *Door) authorise(c *Call, e *entry, r store.Reader) error {
+	c.decided = c.decided[:0]
 	switch e.class {
 	case ClassPublic:
 		return nil
@@ -25,10 +28,9 @@ func (d *Door) authorise(c *Call, e *entry, r store.Reader) error {
 	if err != nil {
 		return err
 	}
-	c.decided = c.decided[:0]
 	if len(needs) == 0 {
 		return denial(fmt.Sprintf("%s is not authorized to perform: %s because the call maps to no permission",
-			subject(c.Principal), actionName(e.op)))
+			subject(c.Principal), e.op.String()))
 	}
 	for i := range needs {
 		if err := d.decide(c, &needs[i]); err != nil {
@@ -41,10 +43,10 @@ func (d *Door) authorise(c *Call, e *entry, r store.Reader) error {
 // requireLiving refuses a principal that was deleted after it authenticated.
 func (d *Door) requireLiving(c *Call) error {
 	if c.Principal.Kind == policy.PrincipalAnonymous {
-		return awsapi.Errorf("MissingAuthenticationToken", "Missing Authentication Token")
+		return unauthenticated(sigv4.MissingAuthenticationToken())
 	}
 	if _, ok := d.policiesOf(c.Principal); !ok {
-		return awsapi.Errorf("InvalidClientTokenId", "The security token included in the request is invalid.")
+		return unauthenticated(sigv4.InvalidClientTokenID())
 	}
 	return nil
 }
@@ -62,7 +64,7 @@ func (d *Door) policiesOf(p *Principal) (*policy.Policies, bool) {
 func (d *Door) decide(c *Call, need *Need) error {
 	bound, ok := d.policiesOf(c.Principal)
 	if !ok {
-		return awsapi.Errorf("InvalidClientTokenId", "The security token included in the request is invalid.")
+		return unauthenticated(sigv4.InvalidClientTokenID())
 	}
 	policies := *bound
 	policies.Resource = need.ResourcePolicy
@@ -104,7 +106,7 @@ func request(c *Call, need *Need) policy.Request {
 
 func denial(message string) error {
 	err := awsapi.Errorf("AccessDenied", "%s", message)
-	err.Status = 403
+	err.Status = http.StatusForbidden
 	err.Cause = errDenied
 	return err
 }
@@ -120,5 +122,3 @@ func subject(p *Principal) string {
 		return "User: " + p.ARN
 	}
 }
-
-func actionName(op *awsapi.Operation) string { return op.Service.Name + ":" + op.Name }

@@ -32,20 +32,50 @@ type Call struct {
 	parent    *Call
 	in        any
 	decided   []audit.Need
-	recheck   func(r store.Reader) error
+	recheck   func(r store.Reader) error // decides the call on what r sees
 	committed bool
 	readOnly  bool
 }
 
-// CalledVia lists the services this call passed through, first to last: the
-// values of aws:CalledVia.
-func (c *Call) CalledVia() []string {
-	var via []string
-	for p := c.parent; p != nil; p = p.parent {
-		via = append([]string{p.Operation.Service.Name + ".amazonaws.com"}, via...)
+type callKey struct{}
+
+// Value implements context.Context. A context made from a call leads back to
+// it, so that Do knows on whose behalf it is called.
+func (c *Call) Value(key any) any {
+	if key == (callKey{}) {
+		return c
 	}
-	return via
+	return c.Context.Value(key)
 }
+
+// callOf is the call that ctx was made from, nil if there is none.
+func callOf(ctx context.Context) *Call {
+	c, _ := ctx.Value(callKey{}).(*Call)
+	return c
+}
+
+// CalledVia lists the services that forwarded the caller's own session to this
+// call, first to last: the values of aws:CalledVia. A role or service that acts
+// in its own name has come through none.
+func (c *Call) CalledVia() []string {
+	if !c.forwarded() {
+		return nil
+	}
+	return append(c.parent.CalledVia(), serviceName(c.parent.Operation))
+}
+
+// forwarded reports whether a service makes the call with its caller's session.
+func (c *Call) forwarded() bool { return c.parent != nil && c.parent.Principal == c.Principal }
+
+// origin lists all services that this call came through, in whatever name.
+func (c *Call) origin() []string {
+	if c.parent == nil {
+		return nil
+	}
+	return append(c.parent.origin(), serviceName(c.parent.Operation))
+}
+
+func serviceName(op *awsapi.Operation) string { return op.Service.Name + ".amazonaws.com" }
 
 // Commit runs fn as the call's one state change: authorised again inside the
 // transaction and committed with the call's audit leaf. fn may run more than

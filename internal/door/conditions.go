@@ -48,7 +48,7 @@ func principalTag(p *Principal, key string) ([]string, bool) {
 
 // global answers the keys that have one value.
 func (k *conditions) global(key string) (string, bool) {
-	c, p := k.call, k.call.Principal
+	c := k.call
 	switch key {
 	case "aws:currenttime":
 		return c.Time.UTC().Format(time.RFC3339), true
@@ -58,6 +58,8 @@ func (k *conditions) global(key string) (string, bool) {
 		return present(c.SourceIP)
 	case "aws:useragent":
 		return present(c.UserAgent)
+	case "aws:referer":
+		return present(c.Header.Get("Referer"))
 	case "aws:securetransport":
 		return strconv.FormatBool(c.Secure), true
 	case "aws:requestedregion":
@@ -65,13 +67,13 @@ func (k *conditions) global(key string) (string, bool) {
 	case "aws:resourceaccount":
 		return present(k.account)
 	case "aws:viaawsservice":
-		return strconv.FormatBool(c.parent != nil && p.Kind != policy.PrincipalService), true
+		return strconv.FormatBool(c.forwarded()), true
 	case "aws:calledviafirst":
 		return first(c.CalledVia())
 	case "aws:calledvialast":
 		return last(c.CalledVia())
 	}
-	return principalKey(p, key)
+	return principalKey(c.Principal, key)
 }
 
 // principalKey answers the keys that describe who calls.

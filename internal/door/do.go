@@ -11,12 +11,14 @@ import (
 )
 
 // Do calls op as principal as: authorised and audited like a call from the
-// wire. Called from a handler, ctx is its *Call, and the new call is seen as
-// made on its behalf (aws:CalledVia); in the background, ctx is any context.
-// account and region, if empty, are the principal's account and the node's
-// region. The error is an *awsapi.Error.
+// wire. Called from a handler, ctx is its *Call or made from it, and the new
+// call is in its region; with the handler's caller as principal it is seen as
+// made on its behalf (aws:CalledVia). In the background, ctx is any context and
+// the region the node's own. The account is the principal's. The error is an
+// *awsapi.Error.
 func Do[In, Out any](ctx context.Context, d *Door, as *Principal, op awsapi.Op[In, Out], in *In) (*Out, error) {
 	c := d.internalCall(ctx, as, op.Operation)
+	c.in = in
 	if err := awsapi.Validate(op.Operation, in); err != nil {
 		return nil, d.finish(c, err)
 	}
@@ -39,7 +41,7 @@ func (d *Door) internalCall(ctx context.Context, as *Principal, op *awsapi.Opera
 		Secure:    true,
 		door:      d,
 	}
-	if parent, ok := ctx.(*Call); ok {
+	if parent := callOf(ctx); parent != nil {
 		c.parent, c.Region, c.SourceIP, c.UserAgent = parent, parent.Region, parent.SourceIP, parent.UserAgent
 	}
 	return c
@@ -64,25 +66,38 @@ func (d *Door) run(c *Call, in any) (out any, err error) {
 	if err := d.healthy(); err != nil {
 		return nil, unavailable(err)
 	}
-	authorise := func(r store.Reader) error { return d.authorise(c, e, r) }
-	c.recheck, c.readOnly = authorise, !e.writes
-	out, err = e.guarded(c, in, authorise)
+	c.readOnly = !e.writes
+	c.recheck = func(r store.Reader) error { return d.authorise(c, e, r) }
+	out, err = e.guarded(c, in)
 	return out, d.finish(c, err)
 }
 
+// guarded runs the entry and survives its panic.
+func (e *entry) guarded(c *Call, in any) (out any, err error) {
+	defer rescue(c, &err)
+	return e.run(c, in)
+}
+
 // finish audits the end of a call and turns its error into the wire's. What
-// cannot be audited is not answered.
+// cannot be audited is not answered, and nothing is once the store has failed:
+// what was read or refused may then never have been.
 func (d *Door) finish(c *Call, err error) error {
-	if err == nil && c.committed {
-		return nil
+	var wire *awsapi.Error
+	if err != nil {
+		wire = wireError(err)
 	}
-	if auditErr := d.audit.Append(record(c, err)); auditErr != nil {
-		return unavailable(auditErr)
+	if wire != nil || !c.committed {
+		if err := d.audit.Append(record(c, wire)); err != nil {
+			return unavailable(err)
+		}
 	}
-	if err == nil {
-		return nil
+	if err := d.healthy(); err != nil {
+		return unavailable(err)
 	}
-	return wireError(err)
+	if wire != nil {
+		return wire
+	}
+	return nil
 }
 
 // unavailable is the answer while the node cannot keep what it acknowledges.

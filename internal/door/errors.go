@@ -22,23 +22,32 @@ func wireError(err error) *awsapi.Error {
 	if errors.As(err, &wire) {
 		return wire
 	}
-	e := awsapi.Errorf("InternalFailure", "The request processing has failed because of an unknown error, exception or failure.")
-	e.Status, e.Cause = http.StatusInternalServerError, err
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return unavailable(err)
+	for _, passing := range [...]error{context.Canceled, context.DeadlineExceeded, store.ErrUnhealthy} {
+		if errors.Is(err, passing) {
+			return unavailable(err)
+		}
 	}
 	slog.Error("a call failed inside", "error", err)
+	e := awsapi.Errorf("InternalFailure", "The request processing has failed because of an unknown error, exception or failure.")
+	e.Status, e.Cause = http.StatusInternalServerError, err
 	return e
 }
 
-// guarded runs the entry and turns a panic into an error, so that a mistake in
-// one handler is one failed call with a trace in the node's own log.
-func (e *entry) guarded(c *Call, in any, authorise func(store.Reader) error) (out any, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			slog.Error("a handler panicked", "operation", actionName(e.op), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			out, err = nil, fmt.Errorf("handler panicked")
-		}
-	}()
-	return e.run(c, in, authorise)
+// errPanicked is the error of a call whose handler, or anything before it,
+// panicked.
+var errPanicked = errors.New("the call panicked")
+
+// rescue is deferred. It turns a panic into an error, so that a mistake in one
+// handler is one failed call, audited, with a trace in the node's own log.
+func rescue(c *Call, err *error) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	name := "unknown"
+	if c.Operation != nil {
+		name = c.Operation.String()
+	}
+	slog.Error("a call panicked", "operation", name, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+	*err = errPanicked
 }

@@ -11,9 +11,13 @@ import (
 	"cloister/internal/awsapi"
 )
 
-// maxBody bounds a request's body: Lambda takes code of 50 MB in one call,
-// which base64 makes a third larger.
-const maxBody = 70 << 20
+const (
+	// maxBody bounds a request's body: Lambda takes code of 50 MB in one call,
+	// which base64 makes a third larger.
+	maxBody = 70 << 20
+	// maxUnsigned bounds the body of a caller nobody knows.
+	maxUnsigned = 1 << 20
+)
 
 // ServeHTTP takes a request from the wire through authentication,
 // authorisation and its handler, and answers in the protocol of the service
@@ -22,7 +26,7 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := d.wireCall(r)
 	match, out, err := d.answer(c, r)
 	if err != nil {
-		d.refuse(w, r, c, match, err)
+		refuse(w, c, match, err)
 		return
 	}
 	if err := match.Encode(w, c.RequestID, out); err != nil {
@@ -47,38 +51,59 @@ func (d *Door) wireCall(r *http.Request) *Call {
 }
 
 // answer runs the request. The match tells the protocol of the answer, also of
-// a refusal; it is nil when nothing could be recognised.
+// a refusal; it is nil only after a panic.
 func (d *Door) answer(c *Call, r *http.Request) (*awsapi.Match, any, error) {
-	if err := d.healthy(); err != nil {
-		return nil, nil, unavailable(err)
-	}
-	id, body, err := d.authenticate(c, r)
+	match, in, err := d.admit(c, r)
 	if err != nil {
-		match, _ := d.router.Recognise(r, id.scope, body)
 		return match, nil, d.finish(c, err)
-	}
-	match, wireErr := d.router.Recognise(r, id.scope, body)
-	if wireErr != nil {
-		return match, nil, d.finish(c, wireErr)
-	}
-	c.Operation = match.Operation
-	if err := d.admit(c, id); err != nil {
-		return match, nil, d.finish(c, err)
-	}
-	entry, ok := d.entries[c.Operation]
-	if !ok {
-		return match, nil, d.finish(c, notAvailable(c.Operation))
-	}
-	in := entry.newIn()
-	if wireErr := match.Decode(r, body, in); wireErr != nil {
-		return match, nil, d.finish(c, wireErr)
-	}
-	if wireErr := match.Validate(in); wireErr != nil {
-		c.in = in
-		return match, nil, d.finish(c, wireErr)
 	}
 	out, err := d.run(c, in)
 	return match, out, err
+}
+
+// admit finds out who calls and what for, and reads the input, which is decoded
+// only once the caller is known.
+func (d *Door) admit(c *Call, r *http.Request) (match *awsapi.Match, in any, err error) {
+	defer rescue(c, &err)
+	if err := d.healthy(); err != nil {
+		match, _ = d.router.Recognise(r, "", nil)
+		return match, nil, unavailable(err)
+	}
+	id, body, err := d.authenticate(c, r)
+	match, unknown := d.router.Recognise(r, id.scope, body)
+	c.Operation = match.Operation
+	if err == nil {
+		err = d.entrance(id, match)
+	} else {
+		c.Principal = claimant(id.keyID)
+	}
+	if err != nil {
+		return match, nil, err
+	}
+	if unknown != nil {
+		return match, nil, unknown
+	}
+	in, err = d.decode(c, match, r, body)
+	return match, in, err
+}
+
+// decode reads the input of a registered operation and validates it against the
+// model.
+func (d *Door) decode(c *Call, match *awsapi.Match, r *http.Request, body []byte) (any, error) {
+	e, ok := d.entries[match.Operation]
+	if !ok {
+		return nil, notAvailable(match.Operation)
+	}
+	c.readOnly = !e.writes
+	in := e.newIn()
+	if err := match.Decode(r, body, in); err != nil {
+		return nil, err
+	}
+	c.in = in
+	if err := match.Validate(in); err != nil {
+		return nil, err
+	}
+	return in, nil
 }
 
 // notAvailable is the answer for an operation of AWS's that this node lacks.
@@ -88,7 +113,7 @@ func notAvailable(op *awsapi.Operation) *awsapi.Error {
 
 // refuse writes an error in the protocol of the request or, when that is not
 // known, as JSON.
-func (d *Door) refuse(w http.ResponseWriter, r *http.Request, c *Call, match *awsapi.Match, err error) {
+func refuse(w http.ResponseWriter, c *Call, match *awsapi.Match, err error) {
 	if match == nil {
 		match = &awsapi.Match{Protocol: awsapi.RestJSON}
 	}
@@ -99,20 +124,16 @@ func (d *Door) refuse(w http.ResponseWriter, r *http.Request, c *Call, match *aw
 	match.EncodeError(w, c.RequestID, e)
 }
 
-// readBody reads a whole body of at most maxBody bytes.
-func readBody(r *http.Request) ([]byte, error) {
-	if r.Body == nil || r.ContentLength == 0 {
-		return nil, nil
-	}
-	if r.ContentLength > maxBody {
+// readBody reads a whole body of at most limit bytes.
+func readBody(r *http.Request, limit int64) ([]byte, error) {
+	if r.ContentLength > limit {
 		return nil, tooLarge()
 	}
-	limited := io.LimitReader(r.Body, maxBody+1)
-	body, err := readSized(limited, r.ContentLength)
+	body, err := readSized(io.LimitReader(r.Body, limit+1), r.ContentLength)
 	if err != nil {
 		return nil, badRequest(err)
 	}
-	if len(body) > maxBody {
+	if int64(len(body)) > limit {
 		return nil, tooLarge()
 	}
 	return body, nil
@@ -121,7 +142,11 @@ func readBody(r *http.Request) ([]byte, error) {
 // readSized reads r to its end. A declared size is trusted for what costs
 // nothing: up to a megabyte is set aside at once.
 func readSized(r io.Reader, size int64) ([]byte, error) {
-	buf := make([]byte, 0, min(max(size+1, 512), 1<<20))
+	room := int64(512)
+	if size >= 0 {
+		room = min(size+1, 1<<20)
+	}
+	buf := make([]byte, 0, room)
 	for {
 		if len(buf) == cap(buf) {
 			buf = append(buf, 0)[:len(buf)]

@@ -3,14 +3,15 @@ package door
 import (
 	"encoding/json"
 	"errors"
+	"net/http"
 
 	"cloister/internal/audit"
 	"cloister/internal/awsapi"
 	"cloister/policy"
 )
 
-// record is the audit record of c, which ended with err.
-func record(c *Call, err error) *audit.Record {
+// record is the audit record of c, which ended with err, or well if that is nil.
+func record(c *Call, err *awsapi.Error) *audit.Record {
 	p := c.Principal
 	rec := &audit.Record{
 		Time:      c.Time,
@@ -21,11 +22,11 @@ func record(c *Call, err error) *audit.Record {
 		UserAgent: c.UserAgent,
 		Principal: auditPrincipal(p),
 		Needs:     c.decided,
-		Via:       c.CalledVia(),
+		Via:       c.origin(),
 		Outcome:   audit.Allowed,
 	}
 	if c.Operation != nil {
-		rec.EventSource = c.Operation.Service.Name + ".amazonaws.com"
+		rec.EventSource = serviceName(c.Operation)
 		rec.EventName = c.Operation.Name
 		rec.Request = redact(c)
 		rec.ReadOnly = c.readOnly
@@ -52,19 +53,17 @@ func redact(c *Call) json.RawMessage {
 }
 
 // describeFailure writes what the caller is told, and nothing more.
-func describeFailure(rec *audit.Record, err error) {
+func describeFailure(rec *audit.Record, err *awsapi.Error) {
 	rec.Outcome = audit.Failed
 	if refused(err) {
 		rec.Outcome = audit.Denied
 	}
-	wire := wireError(err)
-	rec.ErrorCode, rec.ErrorMessage = wire.Code, wire.Message
+	rec.ErrorCode, rec.ErrorMessage = err.Code, err.Message
 }
 
 // refused tells refusals (by policy or by authentication) from failures.
-func refused(err error) bool {
-	var wire *awsapi.Error
-	return errors.Is(err, errDenied) || errors.Is(err, errUnauthenticated) || errors.As(err, &wire) && wire.Status == 403
+func refused(err *awsapi.Error) bool {
+	return errors.Is(err, errDenied) || errors.Is(err, errUnauthenticated) || err.Status == http.StatusForbidden
 }
 
 // identityType is CloudTrail's userIdentity.type

@@ -15,7 +15,7 @@ type entry struct {
 	writes  bool
 	newIn   func() any
 	resolve func(c *Call, r store.Reader, in any) ([]Need, error)
-	run     func(c *Call, in any, authorise func(store.Reader) error) (any, error)
+	run     func(c *Call, in any) (any, error)
 }
 
 // Write registers an operation that changes state: the handler runs in a
@@ -24,8 +24,8 @@ type entry struct {
 func Write[In, Out any](d *Door, op awsapi.Op[In, Out], auth Auth[In], handler func(c *Call, tx *store.Tx, in *In) (*Out, error)) {
 	e := newEntry(op, auth)
 	e.writes = true
-	e.run = func(c *Call, in any, authorise func(store.Reader) error) (any, error) {
-		if err := c.View(authorise); err != nil {
+	e.run = func(c *Call, in any) (any, error) {
+		if err := c.View(c.recheck); err != nil {
 			return nil, err
 		}
 		var out *Out
@@ -42,10 +42,10 @@ func Write[In, Out any](d *Door, op awsapi.Op[In, Out], auth Auth[In], handler f
 // handler see the same snapshot.
 func Read[In, Out any](d *Door, op awsapi.Op[In, Out], auth Auth[In], handler func(c *Call, r store.Reader, in *In) (*Out, error)) {
 	e := newEntry(op, auth)
-	e.run = func(c *Call, in any, authorise func(store.Reader) error) (any, error) {
+	e.run = func(c *Call, in any) (any, error) {
 		var out *Out
 		err := c.View(func(r store.Reader) (err error) {
-			if err := authorise(r); err != nil {
+			if err := c.recheck(r); err != nil {
 				return err
 			}
 			out, err = handler(c, r, in.(*In))
@@ -61,8 +61,8 @@ func Read[In, Out any](d *Door, op awsapi.Op[In, Out], auth Auth[In], handler fu
 // state it does so through Call.Commit, once.
 func Act[In, Out any](d *Door, op awsapi.Op[In, Out], auth Auth[In], handler func(c *Call, in *In) (*Out, error)) {
 	e := newEntry(op, auth)
-	e.run = func(c *Call, in any, authorise func(store.Reader) error) (any, error) {
-		if err := c.View(authorise); err != nil {
+	e.run = func(c *Call, in any) (any, error) {
+		if err := c.View(c.recheck); err != nil {
 			return nil, err
 		}
 		return handler(c, in.(*In))

@@ -12,6 +12,7 @@ import (
 
 	"cloister/internal/audit"
 	"cloister/internal/awsapi"
+	"cloister/internal/awsapi/sigv4"
 	"cloister/internal/door"
 	"cloister/internal/seal"
 	"cloister/internal/store"
@@ -128,11 +129,12 @@ func parse(t testing.TB, documents []string) *policy.Policies {
 	return all
 }
 
-// Directory is a door.Directory of the principals given to Set. It knows no
-// access keys.
+// Directory is a door.Directory of the principals given to Set and the access
+// keys given to SetKey.
 type Directory struct {
 	mu       sync.Mutex
 	policies map[string]*policy.Policies // by principal ARN
+	keys     map[string]*door.Credential
 }
 
 // Set makes p known, bound by policies.
@@ -145,9 +147,32 @@ func (d *Directory) Set(p *door.Principal, policies *policy.Policies) {
 	d.policies[p.ARN] = policies
 }
 
-// Credential implements door.Directory.
-func (d *Directory) Credential(context.Context, string, string) (*door.Credential, *awsapi.Error) {
-	return nil, awsapi.Errorf("InvalidClientTokenId", "The security token included in the request is invalid.")
+// Remove has p no longer exist.
+func (d *Directory) Remove(p *door.Principal) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.policies, p.ARN)
+}
+
+// SetKey makes an access key known.
+func (d *Directory) SetKey(id string, c *door.Credential) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.keys == nil {
+		d.keys = map[string]*door.Credential{}
+	}
+	d.keys[id] = c
+}
+
+// Credential implements door.Directory. It knows no session tokens.
+func (d *Directory) Credential(_ context.Context, id, _ string) (*door.Credential, *awsapi.Error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	c, ok := d.keys[id]
+	if !ok {
+		return nil, sigv4.InvalidClientTokenID()
+	}
+	return c, nil
 }
 
 // Used implements door.Directory.
