@@ -1,0 +1,110 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"cloister/bench/lab"
+	"cloister/bench/load"
+	"cloister/bench/report"
+)
+
+// api measures calls that only the platform answers.
+func api(b *bench) (*report.Section, error) {
+	s := &report.Section{
+		Title: "API calls",
+		Method: "16 clients, requests signed ahead. Cloister verifies each signature, authorises an IAM user with 10 policies of 5 statements and audits the call. moto_server, as it is installed, " +
+			"checks nothing; it gets the same requests. Where 1 client gets more out of it than 16, that is what counts.",
+	}
+	err := b.withNode(func(node *lab.Process, root *lab.Client, user lab.Key) error {
+		if err := small(root); err != nil {
+			return err
+		}
+		moto, err := lab.Moto(b.ctx)
+		if errors.Is(err, lab.ErrNoMoto) {
+			s.Note("%s", err)
+			return b.apiAlone(s, node, user)
+		}
+		if err != nil {
+			return err
+		}
+		return errors.Join(b.apiBeside(s, node, moto, user), moto.Stop())
+	})
+	return s, err
+}
+
+// small makes the function that GetFunction describes.
+func small(root *lab.Client) error {
+	zip, err := lab.Package("bootstrap", []byte("#!/bin/sh\n"), "")
+	if err != nil {
+		return err
+	}
+	return root.Function("small", zip)
+}
+
+// calls are the measured calls at a server.
+func calls(address string, user lab.Key) map[string]*load.Target {
+	identity := load.Request{Method: "POST", Path: "/", ContentType: lab.FormType, Body: []byte("Action=GetCallerIdentity&Version=2011-06-15")}
+	function := load.Request{Method: "GET", Path: "/2015-03-31/functions/small", ContentType: "application/json"}
+	return map[string]*load.Target{
+		"GetCallerIdentity": {Address: address, Signer: user.Signer("sts"), Check: load.Holds("<Arn>"), Request: always(identity)},
+		"GetFunction":       {Address: address, Signer: user.Signer("lambda"), Check: load.Holds("function:small"), Request: always(function)},
+	}
+}
+
+func always(r load.Request) func(int, int) load.Request {
+	return func(int, int) load.Request { return r }
+}
+
+var apiTarget = report.Target{OfRatio: true, AtLeast: 40}
+
+var apiNames = []string{"GetCallerIdentity", "GetFunction"}
+
+func (b *bench) apiBeside(s *report.Section, node, moto *lab.Process, user lab.Key) error {
+	root := lab.Root(moto.Address)
+	defer root.Close()
+	if err := errors.Join(root.Role(), small(root)); err != nil {
+		return fmt.Errorf("moto_server: %w", err)
+	}
+	ours, theirs := calls(node.Address, user), calls(moto.Address, user)
+	for _, name := range apiNames {
+		t, err := b.turns(cells, ours[name], theirs[name])
+		if err != nil {
+			return err
+		}
+		alone, err := b.repeat(1, theirs[name])
+		if err != nil {
+			return err
+		}
+		if perSecond.figure(alone).Median() > perSecond.figure(t.theirs).Median() {
+			t.theirs = alone
+		}
+		s.Rows = append(s.Rows, t.row(name, "moto_server", perSecond, &apiTarget))
+	}
+	return nil
+}
+
+// apiAlone measures without a peer.
+func (b *bench) apiAlone(s *report.Section, node *lab.Process, user lab.Key) error {
+	targets := calls(node.Address, user)
+	for _, name := range apiNames {
+		rounds, err := b.repeat(cells, targets[name])
+		if err != nil {
+			return err
+		}
+		s.Rows = append(s.Rows, report.Row{What: name, Ours: perSecond.figure(rounds), Beside: "moto_server", Peer: &report.Figure{}, Target: &apiTarget})
+	}
+	return nil
+}
+
+// repeat runs rounds against one server alone.
+func (b *bench) repeat(clients int, target *load.Target) (rounds []*load.Round, err error) {
+	for range b.rounds {
+		round, err := target.Run(b.ctx, clients, b.round)
+		if err != nil {
+			return nil, err
+		}
+		rounds = append(rounds, round)
+	}
+	return rounds, nil
+}

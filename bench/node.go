@@ -1,0 +1,41 @@
+package main
+
+import (
+	"errors"
+	"os"
+
+	"cloister/bench/lab"
+)
+
+// withNode runs fn with a fresh node that serves plain HTTP and has the role
+// of functions and the user who makes the measured calls.
+func (b *bench) withNode(fn func(node *lab.Process, root *lab.Client, user lab.Key) error) (err error) {
+	dir, err := os.MkdirTemp(b.work, "node-")
+	if err != nil {
+		return err
+	}
+	node, err := lab.Up(b.ctx, b.tools, dir, "--plaintext")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, node.Stop()) }()
+	root := lab.Root(node.Address)
+	defer root.Close()
+	if err := root.Role(); err != nil {
+		return err
+	}
+	user, err := root.User()
+	if err != nil {
+		return err
+	}
+	return fn(node, root, user)
+}
+
+// function is a deployment package of the measured function.
+func (b *bench) function(mark string) ([]byte, error) {
+	binary, err := os.ReadFile(b.tools.Bootstrap())
+	if err != nil {
+		return nil, err
+	}
+	return lab.Package("bootstrap", binary, mark)
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"cloister/bench/lab"
+	"cloister/bench/load"
+	"cloister/bench/report"
+)
+
+const invokePath = "/2015-03-31/functions/%s/invocations"
+
+// cells is how many clients call at once, and so how many cells serve them.
+const cells = 16
+
+// warm measures calls of a function that runs already.
+func warm(b *bench) (*report.Section, error) {
+	s := &report.Section{
+		Title: "Warm invoke",
+		Method: "A function built with aws-lambda-go (`provided.al2023`, 1769 MB) answers with its event. Cloister: `cloister up --plaintext`, each request signed by an IAM user with 10 policies of 5 statements, " +
+			"verified, authorised, audited, and run in a cell. Beside it, the floor: a bare net/http server that speaks the Runtime API to the very same bootstrap, 16 of them, outside any cell, " +
+			"with no authentication, authorisation, audit or log; it hands work to the bootstrap that became idle last. The same generator sends the same bytes to both, signed ahead of each round, over kept-alive connections, and checks every answer. Rounds in turns.",
+	}
+	err := b.withNode(func(node *lab.Process, root *lab.Client, user lab.Key) error {
+		zip, err := b.function("")
+		if err != nil {
+			return err
+		}
+		if err := root.Function("bench", zip); err != nil {
+			return err
+		}
+		floor, err := lab.Floor(b.ctx, b.tools, cells)
+		if err != nil {
+			return err
+		}
+		return errors.Join(b.warmRounds(s, node, floor, user), floor.Stop())
+	})
+	return s, err
+}
+
+func (b *bench) warmRounds(s *report.Section, node, floor *lab.Process, user lab.Key) error {
+	ours, theirs := invocations(node.Address, user), invocations(floor.Address, user)
+	alone, err := b.turns(1, ours, theirs)
+	if err != nil {
+		return err
+	}
+	many, err := b.turns(cells, ours, theirs)
+	if err != nil {
+		return err
+	}
+	const beside = "floor"
+	s.Rows = []report.Row{
+		alone.row("p50, 1 client", beside, p50, &report.Target{OfRatio: true, AtMost: 1.5}),
+		alone.row("p99, 1 client", beside, p99, nil),
+		many.row("throughput, 16 clients", beside, perSecond, &report.Target{OfRatio: true, AtLeast: 0.7}),
+		many.row("p50, 16 clients", beside, p50, nil),
+		many.row("p99, 16 clients", beside, p99, nil),
+	}
+	s.Note("%d cells were there in the end.", len(lab.Descendants(node.PID(), "bootstrap")))
+	return nil
+}
+
+// invocations are calls of the function bench, each with an event of its own.
+func invocations(address string, user lab.Key) *load.Target {
+	return &load.Target{
+		Address: address, Signer: user.Signer("lambda"), Check: load.Echoed,
+		Request: func(client, n int) load.Request {
+			return load.Request{Method: "POST", Path: fmt.Sprintf(invokePath, "bench"), ContentType: "application/json", Body: fmt.Appendf(nil, `{"client":%d,"n":%d}`, client, n)}
+		},
+	}
+}
