@@ -114,7 +114,7 @@ const maxTimeout = 900
 
 func checkTimeout(seconds *int64) error {
 	if val(seconds) > maxTimeout {
-		return fail("InvalidParameterValueException", "1 validation error detected: Value '%d' at 'timeout' failed to satisfy constraint: Member must have value less than or equal to %d", *seconds, maxTimeout)
+		return fail("ValidationException", "1 validation error detected: Value '%d' at 'timeout' failed to satisfy constraint: Member must have value less than or equal to %d", *seconds, maxTimeout)
 	}
 	return nil
 }
