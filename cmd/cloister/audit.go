@@ -50,6 +50,7 @@ another machine, a log that was wholly rewritten is detected, too.`,
 			if keys, err := seal.Open(seal.RootOptions{Dir: o.dir, PassphraseFile: passphrase}); err == nil {
 				opts.Keys = keys
 			}
+			opts.Progress = progress(cmd.ErrOrStderr(), "read", "MB of the audit log")
 			return auditVerify(cmd, o, opts)
 		},
 	}
