@@ -54,6 +54,7 @@ func TestScripts(t *testing.T) {
 		Setup:               setup,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		ContinueOnError:     true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"awscli":     awscli,
 			"call":       call,
