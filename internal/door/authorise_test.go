@@ -156,7 +156,7 @@ func TestServicePrincipal(t *testing.T) {
 // behalf; a call in another name is not. The audit log tells the way of both.
 func TestNested(t *testing.T) {
 	s := newStage(t)
-	type seen struct{ via, last, viaService, region string }
+	type seen struct{ via, region string }
 	var inner seen
 	s.needs = func(c *door.Call) []door.Need {
 		return []door.Need{{Action: c.Operation.String(), Resource: "*"}}

@@ -9,13 +9,15 @@ import (
 	"cloister/internal/store"
 )
 
-// Config is what a door needs. All of it is required.
+// Config is what a door needs. All of it is required but the clock.
 type Config struct {
 	DB        *store.DB
 	Audit     *audit.Log
 	Directory Directory
 	Services  []*awsapi.Service
 	Region    string // the node's own region, for calls that name none
+
+	Now func() time.Time // nil for the system's clock
 }
 
 // Door authenticates, authorises, runs and audits calls. Register operations
@@ -33,6 +35,9 @@ type Door struct {
 
 // New makes a door with nothing registered: every call is refused.
 func New(c Config) *Door {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
 	return &Door{
 		db:        c.DB,
 		audit:     c.Audit,
@@ -41,7 +46,7 @@ func New(c Config) *Door {
 		region:    c.Region,
 		keys:      sigv4.NewKeyCache(10_000),
 		entries:   map[*awsapi.Operation]*entry{},
-		now:       time.Now,
+		now:       c.Now,
 	}
 }
 

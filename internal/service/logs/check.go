@@ -8,48 +8,85 @@ import (
 )
 
 // Check verifies that every stream belongs to a group, that every chunk belongs
-// to a stream or to one whose removal is under way, and that the events in it
-// are in the order of their times.
+// to a stream or to one whose removal is under way, that the events in it are
+// in the order of their times, and that streams and groups know the size of
+// what they hold.
 func (s *Service) Check(r store.Reader) error {
-	ids := map[string]bool{}
-	var bad []error
-	for item, err := range streams.Scan(r, nil, nil) {
-		if err != nil {
-			return err
-		}
-		ids[item.Value.ID] = true
-		if _, err := groups.Get(r, item.Key[:3]); err != nil {
-			bad = append(bad, fmt.Errorf("stream %v: its group: %w", item.Key, err))
-		}
-	}
+	k := checker{sizes: map[string]int64{}, totals: map[string]int64{}, gone: map[string]bool{}}
+	return errors.Join(k.chunks(r), k.streams(r), k.groups(r), errors.Join(k.bad...))
+}
+
+type checker struct {
+	sizes  map[string]int64 // of chunks, by stream id
+	totals map[string]int64 // of streams, by group
+	gone   map[string]bool  // streams whose removal is under way
+	bad    []error
+}
+
+func (k *checker) wrong(format string, args ...any) {
+	k.bad = append(k.bad, fmt.Errorf(format, args...))
+}
+
+func (k *checker) chunks(r store.Reader) error {
 	for item, err := range removed.Scan(r, nil, nil) {
 		if err != nil {
 			return err
 		}
-		ids[item.Value.StreamID] = true
+		k.gone[item.Value.StreamID] = true
 	}
 	for item, err := range chunks.Scan(r, nil, nil) {
 		if err != nil {
 			return err
 		}
-		if err := checkChunk(item, ids); err != nil {
-			bad = append(bad, err)
-		}
+		k.chunk(item)
+		k.sizes[item.Key[0].(string)] += item.Value.bytes()
 	}
-	return errors.Join(bad...)
+	return nil
 }
 
-func checkChunk(item store.Item[chunk], ids map[string]bool) error {
+func (k *checker) chunk(item store.Item[chunk]) {
 	c := item.Value
-	if !ids[item.Key[0].(string)] {
-		return fmt.Errorf("chunk %v belongs to no stream", item.Key)
+	n := len(c.Events)
+	if n == 0 || c.Events[0].Time != item.Key[1] || c.Events[n-1].Time != c.Last || c.Last-c.Events[0].Time > chunkSpan {
+		k.wrong("chunk %v does not hold what its key says", item.Key)
 	}
-	if len(c.Events) == 0 || c.Events[0].Time != item.Key[1] || c.Events[len(c.Events)-1].Time != c.Last {
-		return fmt.Errorf("chunk %v does not hold what its key says", item.Key)
-	}
-	for i := 1; i < len(c.Events); i++ {
+	for i := 1; i < n; i++ {
 		if c.Events[i].Time < c.Events[i-1].Time {
-			return fmt.Errorf("chunk %v is out of order at %d", item.Key, i)
+			k.wrong("chunk %v is out of order at %d", item.Key, i)
+		}
+	}
+}
+
+func (k *checker) streams(r store.Reader) error {
+	for item, err := range streams.Scan(r, nil, nil) {
+		if err != nil {
+			return err
+		}
+		st := item.Value
+		if _, err := groups.Get(r, item.Key[:3]); err != nil {
+			k.wrong("stream %v: its group: %w", item.Key, err)
+		}
+		if k.sizes[st.ID] != st.Bytes || k.gone[st.ID] {
+			k.wrong("stream %v says that it holds %d bytes and holds %d", item.Key, st.Bytes, k.sizes[st.ID])
+		}
+		delete(k.sizes, st.ID)
+		k.totals[fmt.Sprint(item.Key[:3])] += st.Bytes
+	}
+	for id := range k.sizes {
+		if !k.gone[id] {
+			k.wrong("the chunks of %s belong to no stream", id)
+		}
+	}
+	return nil
+}
+
+func (k *checker) groups(r store.Reader) error {
+	for item, err := range groups.Scan(r, nil, nil) {
+		if err != nil {
+			return err
+		}
+		if total := k.totals[fmt.Sprint(item.Key)]; total != item.Value.Bytes {
+			k.wrong("group %v says that it holds %d bytes and holds %d", item.Key, item.Value.Bytes, total)
 		}
 	}
 	return nil

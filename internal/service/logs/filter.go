@@ -1,6 +1,8 @@
 package logs
 
 import (
+	"fmt"
+	"hash/fnv"
 	"math"
 	"slices"
 	"strings"
@@ -38,26 +40,37 @@ func inclusive(end *int64) *int64 {
 	return ptr(*end + 1)
 }
 
-// chooseStreams are the streams that a request names, or all, that have events
-// in the window.
+// chooseStreams are the streams that a request names, or those with its prefix
+// that have events in the window.
 func chooseStreams(r store.Reader, g groupID, in *api.FilterLogEventsRequest, within span) (chosen []*stream, err error) {
 	if len(in.LogStreamNames) > 0 && val(in.LogStreamNamePrefix) != "" {
 		return nil, invalid("LogStreamNames and LogStreamNamePrefix are mutually exclusive parameters.")
 	}
-	for _, name := range in.LogStreamNames {
-		if _, err := streams.Get(r, g.key(name)); err != nil {
-			return nil, or404(err, noStream())
-		}
+	if len(in.LogStreamNames) > 0 {
+		return namedStreams(r, g, in.LogStreamNames)
 	}
 	for item, err := range streams.Scan(r, g.key(), nil) {
 		if err != nil {
 			return nil, err
 		}
 		st := item.Value
-		named := len(in.LogStreamNames) == 0 || slices.Contains(in.LogStreamNames, st.Name)
-		if named && strings.HasPrefix(st.Name, val(in.LogStreamNamePrefix)) && st.Batches > 0 && st.First < within.to && st.Last >= within.from {
+		if strings.HasPrefix(st.Name, val(in.LogStreamNamePrefix)) && st.Batches > 0 && st.First < within.to && st.Last >= within.from {
 			chosen = append(chosen, st)
 		}
+	}
+	return chosen, nil
+}
+
+// namedStreams are the streams of the names, each once. All must exist.
+func namedStreams(r store.Reader, g groupID, names []string) (chosen []*stream, err error) {
+	names = slices.Clone(names)
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		st, err := streams.Get(r, g.key(name))
+		if err != nil {
+			return nil, or404(err, noStream())
+		}
+		chosen = append(chosen, st)
 	}
 	return chosen, nil
 }
@@ -88,6 +101,13 @@ func (m mark) compare(n mark) int {
 		return d
 	}
 	return m.at.compare(n.at)
+}
+
+// eventID names an event as AWS does: by 56 digits in the order of time.
+func (m mark) eventID() string {
+	stream := fnv.New64a()
+	_, _ = stream.Write([]byte(m.stream))
+	return fmt.Sprintf("%014d%014d%08d%020d", m.at.Time, m.at.Batch, m.at.Index, stream.Sum64())
 }
 
 type found struct {
@@ -166,7 +186,7 @@ func (f *filter) answer() *api.FilterLogEventsResponse {
 	for _, e := range f.found {
 		out.Events = append(out.Events, &api.FilteredLogEvent{
 			LogStreamName: ptr(e.name), Timestamp: ptr(e.Time), Message: ptr(e.Message),
-			IngestionTime: ptr(e.ingested), EventId: ptr(e.mark.at.encode() + e.mark.stream[:8]),
+			IngestionTime: ptr(e.ingested), EventId: ptr(e.mark.eventID()),
 		})
 	}
 	if f.more {

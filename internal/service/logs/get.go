@@ -2,6 +2,7 @@ package logs
 
 import (
 	"math"
+	"slices"
 	"strings"
 
 	api "cloister/internal/awsapi/logs"
@@ -38,7 +39,11 @@ func (s *Service) getEvents(c *door.Call, r store.Reader, in *api.GetLogEventsRe
 	if err != nil {
 		return nil, err
 	}
-	if err := readStream(r, st.ID, q.within, q.take); err != nil {
+	read := readStream
+	if q.backward {
+		read = readBack
+	}
+	if err := read(r, st.ID, q.within, q.take); err != nil {
 		return nil, err
 	}
 	return q.answer(), nil
@@ -75,46 +80,37 @@ func parseQuery(in *api.GetLogEventsRequest, within span) (*query, error) {
 	q.backward = direction == "b"
 	var err error
 	q.edge, err = decodePosition(place)
-	if !q.backward {
+	switch {
+	case !q.backward:
 		q.within.from = max(q.within.from, q.edge.Time)
+	case q.edge.Time < q.within.to:
+		q.within.to = q.edge.Time + 1
 	}
 	return q, err
 }
 
-// take adds an event and reports whether more are wanted. Going backwards, the
-// newest of all before the edge are kept.
+// take adds an event that lies on the page's side of the edge, and reports
+// whether more are wanted.
 func (q *query) take(e *stored) bool {
 	side := e.at.compare(q.edge)
-	if q.backward {
-		if side >= 0 {
-			return false
-		}
-		q.add(e)
-		for len(q.found) > q.limit || q.size > maxAnswer {
-			q.size -= len(q.found[0].Message) + overhead
-			q.found = q.found[1:]
-		}
-		return true
-	}
-	if side <= 0 {
+	if side == 0 || q.backward != (side < 0) {
 		return true
 	}
 	if len(q.found) == q.limit || q.size+len(e.Message)+overhead > maxAnswer {
 		return false
 	}
-	q.add(e)
-	return true
-}
-
-func (q *query) add(e *stored) {
 	q.found = append(q.found, e)
 	q.size += len(e.Message) + overhead
+	return true
 }
 
 // answer has tokens on both sides; at an end the token is the one that was
 // given, by which clients know the end.
 func (q *query) answer() *api.GetLogEventsResponse {
 	first, last := q.edge, q.edge
+	if q.backward {
+		slices.Reverse(q.found)
+	}
 	out := &api.GetLogEventsResponse{Events: []*api.OutputLogEvent{}}
 	for _, e := range q.found {
 		out.Events = append(out.Events, &api.OutputLogEvent{Timestamp: ptr(e.Time), Message: ptr(e.Message), IngestionTime: ptr(e.ingested)})
@@ -122,7 +118,9 @@ func (q *query) answer() *api.GetLogEventsResponse {
 	if len(q.found) > 0 {
 		first, last = q.found[0].at, q.found[len(q.found)-1].at
 	} else if q.backward {
-		last.Index-- // what comes to stand at the edge lies ahead
+		last.Index-- // what stands at the edge lies ahead
+	} else {
+		first.Index++ // what stands at the edge lies behind
 	}
 	out.NextForwardToken, out.NextBackwardToken = ptr("f/"+last.encode()), ptr("b/"+first.encode())
 	return out

@@ -2,6 +2,7 @@ package logs
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"cloister/internal/awsapi"
@@ -79,10 +80,10 @@ func (s *Service) describeGroups(c *door.Call, r store.Reader, in *api.DescribeL
 	here := groupID{c.Account, c.Region, ""}
 	next, err := page(groups.Scan, r, store.K(c.Account, c.Region), in.NextToken, or(in.Limit, 50), func(item store.Item[group]) bool {
 		g := item.Value
-		if !g.matches(in) {
+		here.Name = g.Name
+		if !g.matches(here, in) {
 			return false
 		}
-		here.Name = g.Name
 		out.LogGroups = append(out.LogGroups, g.describe(here))
 		return true
 	})
@@ -90,10 +91,13 @@ func (s *Service) describeGroups(c *door.Call, r store.Reader, in *api.DescribeL
 	return out, err
 }
 
-func (g *group) matches(in *api.DescribeLogGroupsRequest) bool {
+// matches reports whether the request asks for the group. Case counts
+// (https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DescribeLogGroups.html).
+func (g *group) matches(id groupID, in *api.DescribeLogGroupsRequest) bool {
 	return strings.HasPrefix(g.Name, val(in.LogGroupNamePrefix)) &&
-		strings.Contains(strings.ToLower(g.Name), strings.ToLower(val(in.LogGroupNamePattern))) &&
-		(in.LogGroupClass == nil || g.Class == *in.LogGroupClass)
+		strings.Contains(g.Name, val(in.LogGroupNamePattern)) &&
+		(in.LogGroupClass == nil || g.Class == *in.LogGroupClass) &&
+		(in.LogGroupIdentifiers == nil || slices.Contains(in.LogGroupIdentifiers, g.Name) || slices.Contains(in.LogGroupIdentifiers, id.arn()))
 }
 
 func (g *group) describe(id groupID) *api.LogGroup {

@@ -52,16 +52,28 @@ func parseGroup(c *door.Call, name, arn *string) (groupID, error) {
 		g.Name = given
 		return g, nil
 	}
+	return parseARN(c, given)
+}
+
+// parseARN reads the ARN of a group, with or without ":*" at its end. One of
+// another region names none that this call can reach.
+func parseARN(c *door.Call, given string) (groupID, error) {
+	none := groupID{c.Account, c.Region, ""}
 	parts := strings.SplitN(given, ":", 7)
 	if len(parts) < 7 || parts[2] != "logs" || parts[5] != "log-group" {
-		return g, invalid("The ARN does not name a log group.")
+		return none, notAGroup()
 	}
 	group := groupID{parts[4], parts[3], strings.TrimSuffix(parts[6], ":*")}
-	if group.Region != c.Region || group.Name == "" {
-		return g, noGroup()
+	if group.Name == "" || strings.Contains(group.Name, ":") {
+		return none, notAGroup()
+	}
+	if group.Region != c.Region {
+		return none, noGroup()
 	}
 	return group, nil
 }
+
+func notAGroup() error { return invalid("The ARN does not name a log group.") }
 
 func noGroup() error {
 	return awsapi.Errorf("ResourceNotFoundException", "The specified log group does not exist.")

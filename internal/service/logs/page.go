@@ -3,6 +3,9 @@ package logs
 import (
 	"encoding/base64"
 	"iter"
+	"slices"
+	"strconv"
+	"strings"
 
 	"cloister/internal/store"
 )
@@ -51,19 +54,28 @@ func parseNameToken(token string) (string, error) {
 
 func badToken() error { return invalid("The specified nextToken is invalid.") }
 
-// afterToken is the place behind the stream that a token names.
-func afterToken(all []*stream, token *string) (int, error) {
+// timeToken is a stream's place among those of its group by time.
+func timeToken(st *stream) *string {
+	return nameToken(strconv.FormatInt(st.Last, 10) + "/" + st.Name)
+}
+
+// afterToken is the index of the first stream behind a timeToken, in order.
+func afterToken(all []*stream, token *string, order func(a, b *stream) int) (int, error) {
 	if val(token) == "" {
 		return 0, nil
 	}
-	name, err := parseNameToken(*token)
+	place, err := parseNameToken(*token)
 	if err != nil {
 		return 0, err
 	}
-	for i, st := range all {
-		if st.Name == name {
-			return i + 1, nil
-		}
+	last, name, _ := strings.Cut(place, "/")
+	mark := &stream{Name: name}
+	if mark.Last, err = strconv.ParseInt(last, 10, 64); err != nil {
+		return 0, badToken()
 	}
-	return 0, badToken()
+	i, found := slices.BinarySearchFunc(all, mark, order)
+	if found {
+		i++
+	}
+	return i, nil
 }

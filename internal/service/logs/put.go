@@ -19,7 +19,8 @@ const (
 	maxSpan      = 24 * time.Hour
 	maxPast      = 14 * 24 * time.Hour
 	maxFuture    = 2 * time.Hour
-	chunkBytes   = 128 << 10 // of a row; larger batches take several
+	chunkBytes   = 128 << 10     // of a row; larger batches take several
+	chunkSpan    = 5 * 60 * 1000 // milliseconds from the first to the last event of a row
 	millisPerDay = 24 * 60 * 60 * 1000
 )
 
@@ -36,8 +37,7 @@ func (s *Service) putEvents(c *door.Call, tx *store.Tx, in *api.PutLogEventsRequ
 	if err != nil {
 		return nil, or404(err, noStream())
 	}
-	size, err := checkBatch(in.LogEvents)
-	if err != nil {
+	if err := checkBatch(in.LogEvents); err != nil {
 		return nil, err
 	}
 	now := c.Time.UnixMilli()
@@ -46,29 +46,29 @@ func (s *Service) putEvents(c *door.Call, tx *store.Tx, in *api.PutLogEventsRequ
 	if len(kept) == 0 {
 		return out, nil
 	}
-	st.note(kept, now, size)
-	row.Bytes += size
+	row.Bytes += st.note(kept, now)
 	return out, errors.Join(putChunks(tx, st, kept, now), streams.Put(tx, g.key(st.Name), st), groups.Put(tx, g.key(), row))
 }
 
-// checkBatch refuses a batch that AWS refuses whole, and measures it.
-func checkBatch(events []*api.InputLogEvent) (size int64, err error) {
+// checkBatch refuses a batch that AWS refuses whole.
+func checkBatch(events []*api.InputLogEvent) error {
+	size := 0
 	for i, e := range events {
 		if i > 0 && *e.Timestamp < *events[i-1].Timestamp {
-			return 0, invalid("Log events in a single PutLogEvents request must be in chronological order.")
+			return invalid("Log events in a single PutLogEvents request must be in chronological order.")
 		}
 		if len(*e.Message) > maxEvent-overhead {
-			return 0, invalid("Log event too large: %d bytes exceeds limit of %d", len(*e.Message)+overhead, maxEvent)
+			return invalid("Log event too large: %d bytes exceeds limit of %d", len(*e.Message)+overhead, maxEvent)
 		}
-		size += int64(len(*e.Message) + overhead)
+		size += len(*e.Message) + overhead
 	}
 	if size > maxBatch {
-		return 0, invalid("Upload too large: %d bytes exceeds limit of %d", size, maxBatch)
+		return invalid("Upload too large: %d bytes exceeds limit of %d", size, maxBatch)
 	}
 	if n := len(events); n > 0 && *events[n-1].Timestamp-*events[0].Timestamp > maxSpan.Milliseconds() {
-		return 0, invalid("The batch of log events in a single PutLogEvents request cannot span more than 24 hours.")
+		return invalid("The batch of log events in a single PutLogEvents request cannot span more than 24 hours.")
 	}
-	return size, nil
+	return nil
 }
 
 // acceptable are the events that are neither too old, too new nor past the
@@ -100,18 +100,23 @@ func acceptable(events []*api.InputLogEvent, now, retention int64) ([]*api.Input
 	return events[from:max(from, tooNew)], info
 }
 
-// note keeps the stream's own figures.
-func (st *stream) note(events []*api.InputLogEvent, now, size int64) {
+// note keeps the stream's own figures. It returns the size of the events.
+func (st *stream) note(events []*api.InputLogEvent, now int64) (size int64) {
 	first, last := *events[0].Timestamp, *events[len(events)-1].Timestamp
 	if st.Batches == 0 || first < st.First {
 		st.First = first
 	}
 	st.Last = max(st.Last, last)
 	st.LastIngested = now
+	for _, e := range events {
+		size += int64(len(*e.Message) + overhead)
+	}
 	st.Bytes += size
+	return size
 }
 
-// putChunks stores events as rows of a bearable size.
+// putChunks stores events as rows of a bearable size, each of which lasts no
+// longer than chunkSpan: readers hold what overlaps in memory.
 func putChunks(tx *store.Tx, st *stream, events []*api.InputLogEvent, now int64) error {
 	c := &chunk{Ingested: now}
 	size := 0
@@ -123,7 +128,7 @@ func putChunks(tx *store.Tx, st *stream, events []*api.InputLogEvent, now int64)
 		return err
 	}
 	for _, e := range events {
-		if size > 0 && size+len(*e.Message) > chunkBytes {
+		if size > 0 && (size+len(*e.Message) > chunkBytes || *e.Timestamp-c.Events[0].Time > chunkSpan) {
 			if err := flush(); err != nil {
 				return err
 			}

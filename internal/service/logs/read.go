@@ -53,11 +53,11 @@ type span struct{ from, to int64 }
 
 // readStream yields the events of a stream within a span, in their order, until
 // yield returns false. Chunks are in the order of their first events and may
-// overlap; one spans at most maxSpan, so none that begins earlier than that
+// overlap; one lasts at most chunkSpan, so none that begins earlier than that
 // before the span reaches into it.
 func readStream(r store.Reader, streamID string, within span, yield func(*stored) bool) error {
 	var open events
-	after := store.K(streamID, within.from-maxSpan.Milliseconds()-1, int64(0))
+	after := store.K(streamID, within.from-chunkSpan-1, int64(0))
 	for item, err := range chunks.Scan(r, store.K(streamID), after) {
 		if err != nil {
 			return err
@@ -66,30 +66,59 @@ func readStream(r store.Reader, streamID string, within span, yield func(*stored
 		if begins >= within.to {
 			break
 		}
-		if !open.drain(begins, yield) {
+		if !open.drain(func(t int64) bool { return t < begins }, yield) {
 			return nil
 		}
-		open.add(item.Value, item.Key[2].(int64), within)
+		open.add(item, within)
 	}
-	open.drain(within.to, yield)
+	open.drain(always, yield)
 	return nil
 }
 
-// events is a heap of events that have been read and not yet yielded.
-type events []*stored
+// readBack is readStream from the last event to the first.
+func readBack(r store.Reader, streamID string, within span, yield func(*stored) bool) error {
+	open := events{back: true}
+	for item, err := range chunks.ScanBack(r, store.K(streamID), store.K(streamID, within.to, int64(0))) {
+		if err != nil {
+			return err
+		}
+		ends := item.Key[1].(int64) + chunkSpan // of this one and all that are still to be read
+		if ends < within.from {
+			break
+		}
+		if !open.drain(func(t int64) bool { return t > ends }, yield) {
+			return nil
+		}
+		open.add(item, within)
+	}
+	open.drain(always, yield)
+	return nil
+}
 
-func (e events) Len() int           { return len(e) }
-func (e events) Less(i, j int) bool { return e[i].at.compare(e[j].at) < 0 }
-func (e events) Swap(i, j int)      { e[i], e[j] = e[j], e[i] }
-func (e *events) Push(x any)        { *e = append(*e, x.(*stored)) }
+// events is a heap of events that have been read and not yet yielded: the one
+// that comes first on top, or with back the one that comes last.
+type events struct {
+	list []*stored
+	back bool
+}
+
+func (e *events) Len() int { return len(e.list) }
+func (e *events) Less(i, j int) bool {
+	if e.back {
+		i, j = j, i
+	}
+	return e.list[i].at.compare(e.list[j].at) < 0
+}
+func (e *events) Swap(i, j int) { e.list[i], e.list[j] = e.list[j], e.list[i] }
+func (e *events) Push(x any)    { e.list = append(e.list, x.(*stored)) }
 func (e *events) Pop() any {
-	old := *e
-	last := old[len(old)-1]
-	*e = old[:len(old)-1]
+	last := e.list[len(e.list)-1]
+	e.list = e.list[:len(e.list)-1]
 	return last
 }
 
-func (e *events) add(c *chunk, batch int64, within span) {
+func (e *events) add(item store.Item[chunk], within span) {
+	c, batch := item.Value, item.Key[2].(int64)
 	for i := range c.Events {
 		if t := c.Events[i].Time; t >= within.from && t < within.to {
 			heap.Push(e, &stored{c.Events[i], position{t, batch, int64(i)}, c.Ingested})
@@ -97,10 +126,12 @@ func (e *events) add(c *chunk, batch int64, within span) {
 	}
 }
 
-// drain yields what is older than before: nothing still to be read can come
-// ahead of it. It reports whether to go on.
-func (e *events) drain(before int64, yield func(*stored) bool) bool {
-	for len(*e) > 0 && (*e)[0].Time < before {
+func always(int64) bool { return true }
+
+// drain yields events while those on top have a time before which, or behind
+// which, nothing that is still to be read can come. It reports whether to go on.
+func (e *events) drain(settled func(time int64) bool, yield func(*stored) bool) bool {
+	for e.Len() > 0 && settled(e.list[0].Time) {
 		if !yield(heap.Pop(e).(*stored)) {
 			return false
 		}

@@ -1,8 +1,9 @@
 package logs
 
 import (
+	"cmp"
 	"errors"
-	"sort"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -84,8 +85,9 @@ func streamsByName(r store.Reader, g groupID, in *api.DescribeLogStreamsRequest)
 	return out, err
 }
 
-// streamsByTime sorts a group's streams by their last event. The token names
-// the last stream given; one that moved meanwhile may be seen twice or not.
+// streamsByTime sorts a group's streams by their last event. The token is the
+// place of the last stream given; one that moved meanwhile may be seen twice or
+// not.
 func streamsByTime(r store.Reader, g groupID, in *api.DescribeLogStreamsRequest) (*api.DescribeLogStreamsResponse, error) {
 	var all []*stream
 	for item, err := range streams.Scan(r, g.key(), nil) {
@@ -94,13 +96,12 @@ func streamsByTime(r store.Reader, g groupID, in *api.DescribeLogStreamsRequest)
 		}
 		all = append(all, item.Value)
 	}
-	sort.SliceStable(all, func(i, j int) bool {
-		if val(in.Descending) {
-			i, j = j, i
-		}
-		return all[i].Last < all[j].Last
-	})
-	from, err := afterToken(all, in.NextToken)
+	order := byLast
+	if val(in.Descending) {
+		order = func(a, b *stream) int { return byLast(b, a) }
+	}
+	slices.SortFunc(all, order)
+	from, err := afterToken(all, in.NextToken, order)
 	if err != nil {
 		return nil, err
 	}
@@ -108,12 +109,17 @@ func streamsByTime(r store.Reader, g groupID, in *api.DescribeLogStreamsRequest)
 	limit := int(or(in.Limit, 50))
 	for i := from; i < len(all); i++ {
 		if len(out.LogStreams) == limit {
-			out.NextToken = nameToken(all[i-1].Name)
+			out.NextToken = timeToken(all[i-1])
 			break
 		}
 		out.LogStreams = append(out.LogStreams, all[i].describe(g))
 	}
 	return out, nil
+}
+
+// byLast compares streams by the time of their last event, then by name.
+func byLast(a, b *stream) int {
+	return cmp.Or(cmp.Compare(a.Last, b.Last), strings.Compare(a.Name, b.Name))
 }
 
 func (st *stream) describe(g groupID) *api.LogStream {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"time"
 
 	"cloister/internal/store"
@@ -88,24 +89,15 @@ func (w *sweeper) deletedStreams(ctx context.Context) (ids []string, err error) 
 
 // removeAll removes a deleted stream's events, and then forgets the stream.
 func (w *sweeper) removeAll(ctx context.Context, id string) error {
-	if err := w.removeChunks(ctx, id, func(*chunk) bool { return true }); err != nil {
-		return err
-	}
-	return w.db.Update(ctx, func(tx *store.Tx) error {
-		err := removed.Delete(tx, store.K(id))
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
-		return err
-	})
-}
-
-// removeChunks removes the chunks of a stream, from the oldest on, as long as
-// they are old.
-func (w *sweeper) removeChunks(ctx context.Context, id string, old func(*chunk) bool) error {
 	for more := true; more; {
-		err := w.db.Update(ctx, func(tx *store.Tx) (err error) {
-			more, err = removeSome(tx, id, old)
+		err := w.db.Update(ctx, func(tx *store.Tx) error {
+			some, err := removeSome(tx, id, math.MaxInt64)
+			if more = some.more; more || err != nil {
+				return err
+			}
+			if err = removed.Delete(tx, store.K(id)); errors.Is(err, store.ErrNotFound) {
+				return nil
+			}
 			return err
 		})
 		if err != nil {
@@ -115,46 +107,99 @@ func (w *sweeper) removeChunks(ctx context.Context, id string, old func(*chunk) 
 	return nil
 }
 
-func removeSome(tx *store.Tx, id string, old func(*chunk) bool) (more bool, err error) {
+// swept is what one transaction removed of a stream.
+type swept struct {
+	bytes int64
+	more  bool  // there may be more to remove
+	next  int64 // time of the first event that stays, 0 if none does or more
+}
+
+// removeSome removes chunks that end before limit, from the oldest on.
+func removeSome(tx *store.Tx, id string, limit int64) (s swept, err error) {
 	var keys []store.Key
 	for item, err := range chunks.Scan(tx, store.K(id), nil) {
 		if err != nil {
-			return false, err
+			return s, err
 		}
-		if !old(item.Value) {
+		if item.Value.Last >= limit {
+			s.next = item.Value.Events[0].Time
 			break
 		}
-		if keys = append(keys, item.Key); len(keys) == sweepRows {
-			more = true
+		if len(keys) == sweepRows {
+			s.more = true
 			break
 		}
+		keys = append(keys, item.Key)
+		s.bytes += item.Value.bytes()
 	}
 	for _, key := range keys {
 		if err := chunks.Delete(tx, key); err != nil {
-			return false, err
+			return s, err
 		}
 	}
-	return more, nil
+	return s, nil
+}
+
+// expired is a stream that holds something past its retention, before limit.
+type expired struct {
+	key   store.Key
+	limit int64
 }
 
 // removeExpired removes what is past the retention of its group.
 func (w *sweeper) removeExpired(ctx context.Context, now time.Time) error {
-	limits := map[string]int64{} // by stream id
-	err := w.db.View(ctx, func(r store.Reader) error { return expiredStreams(r, now.UnixMilli(), limits) })
-	for id, limit := range limits {
-		if err == nil {
-			err = w.removeChunks(ctx, id, func(c *chunk) bool { return c.Last < limit })
+	var all []expired
+	err := w.db.View(ctx, func(r store.Reader) (err error) {
+		all, err = findExpired(r, now.UnixMilli())
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, e := range all {
+		for more := true; more; {
+			err := w.db.Update(ctx, func(tx *store.Tx) (err error) {
+				more, err = e.remove(tx)
+				return err
+			})
+			if err != nil {
+				return err
+			}
 		}
 	}
-	return err
+	return nil
 }
 
-// expiredStreams finds the streams that hold something past their retention,
-// and before when.
-func expiredStreams(r store.Reader, now int64, limits map[string]int64) error {
+// remove removes some of the stream's events and keeps its figures and its
+// group's. A stream that is gone meanwhile has nothing to remove.
+func (e expired) remove(tx *store.Tx) (more bool, err error) {
+	st, err := streams.Get(tx, e.key)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	some, err := removeSome(tx, st.ID, e.limit)
+	if err != nil || some.bytes == 0 {
+		return false, err
+	}
+	g, err := groups.Get(tx, e.key[:3])
+	if err != nil {
+		return false, err
+	}
+	st.Bytes -= some.bytes
+	g.Bytes -= some.bytes
+	if st.First = some.next; st.Bytes == 0 {
+		st.First = st.Last
+	}
+	return some.more, errors.Join(streams.Put(tx, e.key, st), groups.Put(tx, e.key[:3], g))
+}
+
+func findExpired(r store.Reader, now int64) (all []expired, err error) {
 	for item, err := range groups.Scan(r, nil, nil) {
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if item.Value.Retention == 0 {
 			continue
@@ -162,12 +207,12 @@ func expiredStreams(r store.Reader, now int64, limits map[string]int64) error {
 		limit := now - item.Value.Retention*millisPerDay
 		for st, err := range streams.Scan(r, item.Key, nil) {
 			if err != nil {
-				return err
+				return nil, err
 			}
-			if st.Value.Batches > 0 && st.Value.First < limit {
-				limits[st.Value.ID] = limit
+			if st.Value.Bytes > 0 && st.Value.First < limit {
+				all = append(all, expired{st.Key, limit})
 			}
 		}
 	}
-	return nil
+	return all, nil
 }

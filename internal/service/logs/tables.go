@@ -31,17 +31,25 @@ type stream struct {
 	ID           string // of its chunks; a stream made again under the same name has another
 	Name         string
 	Created      int64
-	Batches      int64 // how many were put
+	Batches      int64 // how many chunks were put
 	First, Last  int64 // times of events; 0: none yet
 	LastIngested int64
 	Bytes        int64
 }
 
-// chunk is one batch of events, in the order of their times.
+// chunk is a batch of events or a part of one, in the order of their times.
 type chunk struct {
 	Ingested int64
 	Last     int64 // time of its last event
 	Events   []event
+}
+
+// bytes is what the chunk counts for in the size of its stream.
+func (c *chunk) bytes() (size int64) {
+	for i := range c.Events {
+		size += int64(len(c.Events[i].Message) + overhead)
+	}
+	return size
 }
 
 type event struct {

@@ -10,6 +10,25 @@ import (
 	"cloister/internal/store"
 )
 
+// tagged is the group whose tags a call speaks of, by name or by ARN: where the
+// API takes ARNs a name is none.
+func tagged(c *door.Call, name, arn *string) (groupID, error) {
+	if arn != nil {
+		return parseARN(c, *arn)
+	}
+	return parseGroup(c, name, nil)
+}
+
+// findTagged is the group of tagged, which must exist.
+func findTagged(c *door.Call, r store.Reader, name, arn *string) (groupID, *group, error) {
+	g, err := tagged(c, name, arn)
+	if err != nil {
+		return g, nil, err
+	}
+	row, err := groups.Get(r, g.key())
+	return g, row, or404(err, noGroup())
+}
+
 func checkTags(tags map[string]string) error {
 	if len(tags) > 50 {
 		return awsapi.Errorf("TooManyTagsException", "A resource can have at most 50 tags.")
@@ -31,7 +50,7 @@ func needsOfTagGroup(c *door.Call, r store.Reader, in *api.TagLogGroupRequest) (
 }
 
 func tagNeeds(c *door.Call, r store.Reader, action string, name, arn *string, tags map[string]string) ([]door.Need, error) {
-	g, err := parseGroup(c, name, arn)
+	g, err := tagged(c, name, arn)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +62,7 @@ func tagNeeds(c *door.Call, r store.Reader, action string, name, arn *string, ta
 }
 
 func needsOfUntagResource(c *door.Call, r store.Reader, in *api.UntagResourceRequest) ([]door.Need, error) {
-	g, err := parseGroup(c, nil, in.ResourceArn)
+	g, err := tagged(c, nil, in.ResourceArn)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +82,7 @@ func (s *Service) tagGroup(c *door.Call, tx *store.Tx, in *api.TagLogGroupReques
 }
 
 func addGroupTags(c *door.Call, tx *store.Tx, name, arn *string, tags map[string]string) error {
-	g, row, err := findGroup(c, tx, name, arn)
+	g, row, err := findTagged(c, tx, name, arn)
 	if err != nil {
 		return err
 	}
@@ -86,7 +105,7 @@ func (s *Service) untagGroup(c *door.Call, tx *store.Tx, in *api.UntagLogGroupRe
 }
 
 func removeGroupTags(c *door.Call, tx *store.Tx, name, arn *string, keys []string) error {
-	g, row, err := findGroup(c, tx, name, arn)
+	g, row, err := findTagged(c, tx, name, arn)
 	if err != nil {
 		return err
 	}
@@ -107,7 +126,7 @@ func (s *Service) listTagsGroup(c *door.Call, r store.Reader, in *api.ListTagsLo
 }
 
 func groupTags(c *door.Call, r store.Reader, name, arn *string) (map[string]string, error) {
-	_, row, err := findGroup(c, r, name, arn)
+	_, row, err := findTagged(c, r, name, arn)
 	if err != nil {
 		return nil, err
 	}
