@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"unicode/utf8"
 
 	api "cloister/internal/awsapi/lambda"
 	"cloister/internal/door"
@@ -108,11 +109,16 @@ func eventOf(payload []byte) []byte {
 	return payload
 }
 
+// maxTrace is more than a trace header needs, in bytes.
+const maxTrace = 1024
+
+// traceOf is the call's trace header; one that is no text is as good as none.
 func traceOf(c *door.Call) string {
-	if c.Header == nil {
+	trace := c.Header.Get("X-Amzn-Trace-Id")
+	if len(trace) > maxTrace || !utf8.ValidString(trace) {
 		return ""
 	}
-	return c.Header.Get("X-Amzn-Trace-Id")
+	return trace
 }
 
 func checkPayload(payload []byte, kind string) error {
@@ -123,11 +129,15 @@ func checkPayload(payload []byte, kind string) error {
 	if len(payload) > limit {
 		return tooLarge("RequestTooLargeException", "Request must be smaller than %d bytes for the InvokeFunction operation", limit)
 	}
-	if len(payload) > 0 && !json.Valid(payload) {
+	if len(payload) > 0 && !validJSON(payload) {
 		return fail("InvalidRequestContentException", "Could not parse request body into json: the payload is not valid JSON.")
 	}
 	return nil
 }
+
+// validJSON is stricter than encoding/json, which lets bytes that are no text
+// into strings.
+func validJSON(text []byte) bool { return utf8.Valid(text) && json.Valid(text) }
 
 // clientContext decodes the header's base64; what is in it must be JSON.
 func clientContext(given *string) (string, error) {
@@ -135,7 +145,7 @@ func clientContext(given *string) (string, error) {
 		return "", nil
 	}
 	text, err := base64.StdEncoding.DecodeString(*given)
-	if err != nil || !json.Valid(text) || len(text) > 3583 {
+	if err != nil || !validJSON(text) || len(text) > 3583 {
 		return "", fail("InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON object of at most 3583 bytes.")
 	}
 	return string(text), nil

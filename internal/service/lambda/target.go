@@ -25,8 +25,11 @@ type target struct {
 }
 
 // pick is the version that one invocation goes to.
-func (t *target) pick() *invoke.Function {
-	if t.other != nil && rand.Float64() < t.share {
+func (t *target) pick() *invoke.Function { return t.choose(rand.Float64()) }
+
+// choose is pick for a number from 0 up to, not including, 1.
+func (t *target) choose(at float64) *invoke.Function {
+	if t.other != nil && at < t.share {
 		return t.other
 	}
 	return t.main
