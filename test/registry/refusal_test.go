@@ -128,6 +128,9 @@ func (w *world) audited(t *testing.T, asked map[string]string) {
 		if entry.Outcome != audit.Denied || entry.ErrorCode == "" {
 			t.Errorf("%s is audited as %s %s", what, entry.Outcome, entry.ErrorCode)
 		}
+		if !strings.HasSuffix(what, "unsigned") && entry.EventName == "" && !strings.HasPrefix(what, "iam:") && !strings.HasPrefix(what, "sts:") {
+			t.Errorf("%s: the record does not say what was tried", what) // of query calls only the body would
+		}
 		if strings.HasSuffix(what, "without permission") && (entry.EventName == "" || len(entry.Needs) == 0 || entry.Principal.ARN == "") {
 			t.Errorf("%s: the record does not say who needed what: %+v", what, entry.Record)
 		}
