@@ -379,8 +379,8 @@ func TestACallerThatGoesDoesNotStopTheFunction(t *testing.T) {
 		f := newTestFleet(t, func(r *program) {
 			id, _ := r.next()
 			r.sleep(time.Second)
+			finished = true // before the answer: once that is there the cell may go
 			r.respond(id, "late")
-			finished = true
 			r.next()
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
