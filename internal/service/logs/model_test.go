@@ -58,6 +58,7 @@ func TestModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &machine{harness: h, model: model{}}
 		h.now = start
+		m.clear(t) // a run that rapid broke off may have left something
 		t.Repeat(map[string]func(*rapid.T){
 			"":             func(*rapid.T) {},
 			"create group": m.createGroup, "delete group": m.deleteGroup,
@@ -70,11 +71,11 @@ func TestModel(t *testing.T) {
 	})
 }
 
-// clear removes everything, for the next run.
+// clear removes everything and checks that nothing is left.
 func (m *machine) clear(t *rapid.T) {
 	m.check(t)
-	for name := range m.model {
-		do(m.harness, t, api.OpDeleteLogGroup, &api.DeleteLogGroupRequest{LogGroupName: &name})
+	for _, g := range do(m.harness, t, api.OpDescribeLogGroups, &api.DescribeLogGroupsRequest{}).LogGroups {
+		do(m.harness, t, api.OpDeleteLogGroup, &api.DeleteLogGroupRequest{LogGroupName: g.LogGroupName})
 	}
 	m.sweep(t)
 	m.check(t)
