@@ -8,8 +8,10 @@ import (
 	"cloister/bench/report"
 )
 
-// compared is how many requests the engines must agree on.
-const compared = 3000
+const (
+	compared = 3000 // requests that the engines must agree on
+	mixed    = 256  // of them, those that are timed: as real ones, fresh in the cache
+)
 
 // decide measures one decision of the policy engine.
 func decide(b *bench) (*report.Section, error) {
@@ -24,18 +26,21 @@ func decide(b *bench) (*report.Section, error) {
 	}
 	s := &report.Section{
 		Title: "One decision",
-		Method: fmt.Sprintf("10 policies of 5 statements, half of them with conditions on a tag, an address range and TLS. The same set was written for each engine (Cedar with `when` clauses, Rego with a rule for each action, which OPA indexes), "+
-			"policies and requests were prepared ahead, and the three gave the same answer to each of %d requests, %d of them allowed, before they were timed. The worst case is a request that only the last statement allows; the mix is all of them.", compared, allowed),
+		Method: fmt.Sprintf("10 policies of 5 statements, half of them with conditions on a tag, an address range and TLS. The same set was written for each engine (a Cedar policy and a Rego rule for each action of a statement, which is what is fastest in both), "+
+			"policies and requests were prepared ahead, and the three gave the same answer to each of %d requests, %d of them allowed, before they were timed. One request is allowed only by the last statement of all; the mix is %d of those requests.", compared, allowed, mixed),
 	}
-	worst, mix := b.decisions(engines, 1), b.decisions(engines, compared)
+	last, mix := b.decisions(engines, 1), b.decisions(engines, mixed)
+	target, none := &report.Target{AtMost: 2000, Unit: "ns"}, &report.Target{AtMost: 0}
 	s.Rows = append(s.Rows,
-		report.Row{What: "worst case", Ours: &worst[0].time, Target: &report.Target{AtMost: 2000, Unit: "ns"}},
-		report.Row{What: "allocations, worst case", Ours: &worst[0].allocations, Target: &report.Target{AtMost: 0}})
+		report.Row{What: "allowed last", Ours: &last[0].time, Target: target},
+		report.Row{What: "mix", Ours: &mix[0].time, Target: target},
+		report.Row{What: "allocations, mix", Ours: &mix[0].allocations, Target: none})
 	for i, e := range engines[1:] {
 		s.Rows = append(s.Rows,
-			report.Row{What: "worst case", Ours: &worst[0].time, Beside: e.Name, Peer: &worst[i+1].time, Paired: true},
+			report.Row{What: "allowed last", Ours: &last[0].time, Beside: e.Name, Peer: &last[i+1].time, Paired: true},
 			report.Row{What: "mix", Ours: &mix[0].time, Beside: e.Name, Peer: &mix[i+1].time, Paired: true},
 			report.Row{What: "allocations, mix", Ours: &mix[0].allocations, Beside: e.Name, Peer: &mix[i+1].allocations})
+		s.Note("%s takes %.0f times as long for the mix.", e.Name, mix[i+1].time.Median()/mix[0].time.Median())
 	}
 	return s, nil
 }

@@ -75,12 +75,9 @@ func run() error {
 	}
 	defer func() { _ = os.RemoveAll(b.work) }()
 	document, err := b.document(chosen)
-	if err != nil {
-		return err
-	}
-	if *out == "" {
+	if err != nil || *out == "" { // a run that failed in part replaces no document
 		fmt.Print(document)
-		return nil
+		return err
 	}
 	return os.WriteFile(*out, []byte(document), 0o644)
 }

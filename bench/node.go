@@ -21,7 +21,7 @@ func (b *bench) withNode(fn func(node *lab.Process, root *lab.Client, user lab.K
 	defer func() { err = errors.Join(err, node.Stop()) }()
 	root := lab.Root(node.Address)
 	defer root.Close()
-	if err := root.Role(); err != nil {
+	if err := root.LoggingRole(); err != nil {
 		return err
 	}
 	user, err := root.User()

@@ -55,7 +55,7 @@ func (b *bench) populate(dir string, n int) error {
 	}
 	root := lab.Root(node.Address)
 	defer root.Close()
-	err = root.Role()
+	err = root.LoggingRole()
 	if err == nil {
 		err = lab.Populate(node.Address, n)
 	}

@@ -19,7 +19,7 @@ func warm(b *bench) (*report.Section, error) {
 	s := &report.Section{
 		Title: "Warm invoke",
 		Method: "A function built with aws-lambda-go (`provided.al2023`, 1769 MB) answers with its event. Cloister: `cloister up --plaintext`, each request signed by an IAM user with 10 policies of 5 statements, " +
-			"verified, authorised, audited, and run in a cell. Beside it, the floor: a bare net/http server that speaks the Runtime API to the very same bootstrap, 16 of them, outside any cell, " +
+			"verified, authorised, audited, run in a cell, and logged to CloudWatch Logs. Beside it, the floor: a bare net/http server that speaks the Runtime API to the very same bootstrap, 16 of them, outside any cell, " +
 			"with no authentication, authorisation, audit or log; it hands work to the bootstrap that became idle last. The same generator sends the same bytes to both, signed ahead of each round, over kept-alive connections, and checks every answer. Rounds in turns.",
 	}
 	err := b.withNode(func(node *lab.Process, root *lab.Client, user lab.Key) error {

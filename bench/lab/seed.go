@@ -22,6 +22,15 @@ func (c *Client) Role() error {
 	return err
 }
 
+// LoggingRole makes the role and lets the functions keep their logs.
+func (c *Client) LoggingRole() error {
+	if err := c.Role(); err != nil {
+		return err
+	}
+	_, err := c.IAM("AttachRolePolicy", "RoleName", roleName, "PolicyArn", "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole")
+	return err
+}
+
 // User makes the user who makes the measured calls. Ten managed policies of
 // five statements are attached to it, as many as AWS allows; the last
 // statement of the last allows what is measured.

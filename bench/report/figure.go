@@ -32,9 +32,10 @@ func (f *Figure) String() string {
 	case 0:
 		return "not measured"
 	case 1:
-		return number(f.Samples[0]) + " " + f.Unit
+		return strings.TrimSpace(number(f.Samples[0]) + " " + f.Unit)
 	}
-	return fmt.Sprintf("%s %s (%s to %s)", number(f.Median()), f.Unit, number(slices.Min(f.Samples)), number(slices.Max(f.Samples)))
+	median := strings.TrimSpace(number(f.Median()) + " " + f.Unit)
+	return fmt.Sprintf("%s (%s to %s)", median, number(slices.Min(f.Samples)), number(slices.Max(f.Samples)))
 }
 
 // ratio is how many times over the median of f is.
