@@ -96,10 +96,10 @@ func (h *Host) Start(ctx context.Context, spec Spec) (*Cell, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer h.fill(refillDelay) // whatever becomes of c, it is no longer ahead
 	if err := h.assign(ctx, c, &spec); err != nil {
 		return nil, fmt.Errorf("start cell %s: %w", spec.ID, err)
 	}
-	h.fill(refillDelay)
 	return c, nil
 }
 

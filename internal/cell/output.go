@@ -33,6 +33,11 @@ func (c *Cell) pipe(w io.Writer) (int, error) {
 	if w == nil {
 		return syscall.Open("/dev/null", syscall.O_WRONLY|syscall.O_CLOEXEC, 0)
 	}
+	if f, ok := w.(*os.File); ok {
+		if fd := handOver(f); fd >= 0 {
+			return fd, nil
+		}
+	}
 	var ends [2]int
 	if err := syscall.Pipe2(ends[:], syscall.O_CLOEXEC); err != nil {
 		return -1, fmt.Errorf("make a pipe for the output of a cell: %w", err)

@@ -46,6 +46,12 @@ type Spec struct {
 
 	// Stdout and Stderr get what the program writes, in order, from one
 	// goroutine each. A slow Write holds back only the program. nil discards.
+	//
+	// An *os.File that is the writing end of a pipe is given to the program
+	// itself: what it wrote is in the pipe before it does anything else. The
+	// caller keeps its own end, and sees the end of the output when both are
+	// closed. Any other file is written to by a goroutine: a program that held
+	// it could seek in it, cut it off, or type into a terminal.
 	Stdout, Stderr io.Writer
 }
 
