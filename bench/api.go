@@ -39,26 +39,13 @@ func small(root *lab.Client) error {
 	if err != nil {
 		return err
 	}
-	return root.Function("small", zip)
-}
-
-// calls are the measured calls at a server.
-func calls(address string, user lab.Key) map[string]*load.Target {
-	identity := load.Request{Method: "POST", Path: "/", ContentType: lab.FormType, Body: []byte("Action=GetCallerIdentity&Version=2011-06-15")}
-	function := load.Request{Method: "GET", Path: "/2015-03-31/functions/small", ContentType: "application/json"}
-	return map[string]*load.Target{
-		"GetCallerIdentity": {Address: address, Signer: user.Signer("sts"), Check: load.Holds("<Arn>"), Request: always(identity)},
-		"GetFunction":       {Address: address, Signer: user.Signer("lambda"), Check: load.Holds("function:small"), Request: always(function)},
-	}
-}
-
-func always(r load.Request) func(int, int) load.Request {
-	return func(int, int) load.Request { return r }
+	return root.Function(lab.FunctionName, zip)
 }
 
 var apiTarget = report.Target{OfRatio: true, AtLeast: 40}
 
-var apiNames = []string{"GetCallerIdentity", "GetFunction"}
+// apiCalls are the operations and their names among lab.Calls.
+var apiCalls = [][2]string{{"GetCallerIdentity", "identity"}, {"GetFunction", "function"}}
 
 func (b *bench) apiBeside(s *report.Section, node, moto *lab.Process, user lab.Key) error {
 	root := lab.Root(moto.Address)
@@ -66,8 +53,9 @@ func (b *bench) apiBeside(s *report.Section, node, moto *lab.Process, user lab.K
 	if err := errors.Join(root.Role(), small(root)); err != nil {
 		return fmt.Errorf("moto_server: %w", err)
 	}
-	ours, theirs := calls(node.Address, user), calls(moto.Address, user)
-	for _, name := range apiNames {
+	ours, theirs := lab.Calls(node.Address, user), lab.Calls(moto.Address, user)
+	for _, call := range apiCalls {
+		name := call[1]
 		t, err := b.turns(cells, ours[name], theirs[name])
 		if err != nil {
 			return err
@@ -79,20 +67,20 @@ func (b *bench) apiBeside(s *report.Section, node, moto *lab.Process, user lab.K
 		if perSecond.figure(alone).Median() > perSecond.figure(t.theirs).Median() {
 			t.theirs = alone
 		}
-		s.Rows = append(s.Rows, t.row(name, "moto_server", perSecond, &apiTarget))
+		s.Rows = append(s.Rows, t.row(call[0], "moto_server", perSecond, &apiTarget))
 	}
 	return nil
 }
 
 // apiAlone measures without a peer.
 func (b *bench) apiAlone(s *report.Section, node *lab.Process, user lab.Key) error {
-	targets := calls(node.Address, user)
-	for _, name := range apiNames {
-		rounds, err := b.repeat(cells, targets[name])
+	targets := lab.Calls(node.Address, user)
+	for _, call := range apiCalls {
+		rounds, err := b.repeat(cells, targets[call[1]])
 		if err != nil {
 			return err
 		}
-		s.Rows = append(s.Rows, report.Row{What: name, Ours: perSecond.figure(rounds), Beside: "moto_server", Peer: &report.Figure{}, Target: &apiTarget})
+		s.Rows = append(s.Rows, report.Row{What: call[0], Ours: perSecond.figure(rounds), Beside: "moto_server", Peer: &report.Figure{}, Target: &apiTarget})
 	}
 	return nil
 }

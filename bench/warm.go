@@ -2,14 +2,10 @@ package main
 
 import (
 	"errors"
-	"fmt"
 
 	"cloister/bench/lab"
-	"cloister/bench/load"
 	"cloister/bench/report"
 )
-
-const invokePath = "/2015-03-31/functions/%s/invocations"
 
 // cells is how many clients call at once, and so how many cells serve them.
 const cells = 16
@@ -27,7 +23,7 @@ func warm(b *bench) (*report.Section, error) {
 		if err != nil {
 			return err
 		}
-		if err := root.Function("bench", zip); err != nil {
+		if err := root.Function(lab.FunctionName, zip); err != nil {
 			return err
 		}
 		floor, err := lab.Floor(b.ctx, b.tools, cells)
@@ -40,7 +36,7 @@ func warm(b *bench) (*report.Section, error) {
 }
 
 func (b *bench) warmRounds(s *report.Section, node, floor *lab.Process, user lab.Key) error {
-	ours, theirs := invocations(node.Address, user), invocations(floor.Address, user)
+	ours, theirs := lab.Calls(node.Address, user)["invoke"], lab.Calls(floor.Address, user)["invoke"]
 	alone, err := b.turns(1, ours, theirs)
 	if err != nil {
 		return err
@@ -59,14 +55,4 @@ func (b *bench) warmRounds(s *report.Section, node, floor *lab.Process, user lab
 	}
 	s.Note("%d cells were there in the end.", len(lab.Descendants(node.PID(), "bootstrap")))
 	return nil
-}
-
-// invocations are calls of the function bench, each with an event of its own.
-func invocations(address string, user lab.Key) *load.Target {
-	return &load.Target{
-		Address: address, Signer: user.Signer("lambda"), Check: load.Echoed,
-		Request: func(client, n int) load.Request {
-			return load.Request{Method: "POST", Path: fmt.Sprintf(invokePath, "bench"), ContentType: "application/json", Body: fmt.Appendf(nil, `{"client":%d,"n":%d}`, client, n)}
-		},
-	}
 }

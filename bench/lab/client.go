@@ -24,6 +24,17 @@ type Key struct{ KeyID, Secret string }
 // root is the root credential of every node that this package starts.
 var root = Key{"AKIABENCHMARKS000000", "a-secret-of-the-benchmarks-and-nobody-else"}
 
+// The variables from which a node takes its root credential.
+const (
+	rootID     = "CLOISTER_ROOT_ACCESS_KEY_ID"
+	rootSecret = "CLOISTER_ROOT_SECRET_ACCESS_KEY"
+)
+
+// RootEnvironment is os.Getenv for a node that runs in this process.
+func RootEnvironment(name string) string {
+	return map[string]string{rootID: root.KeyID, rootSecret: root.Secret}[name]
+}
+
 // Signer signs for a service with k.
 func (k Key) Signer(service string) load.Signer {
 	return load.Signer{KeyID: k.KeyID, Secret: k.Secret, Region: Region, Service: service}

@@ -105,6 +105,6 @@ func Floor(ctx context.Context, tools Tools, bootstraps int) (*Process, error) {
 // Up starts a node on dir with the root credential of this package.
 func Up(ctx context.Context, tools Tools, dir string, flags ...string) (*Process, error) {
 	cmd := exec.Command(tools.Cloister, append([]string{"up", "--data", dir, "--listen", "127.0.0.1:0"}, flags...)...)
-	cmd.Env = append(os.Environ(), "CLOISTER_ROOT_ACCESS_KEY_ID="+root.KeyID, "CLOISTER_ROOT_SECRET_ACCESS_KEY="+root.Secret)
+	cmd.Env = append(os.Environ(), rootID+"="+root.KeyID, rootSecret+"="+root.Secret)
 	return await(ctx, cmd)
 }
