@@ -20,26 +20,26 @@ const (
 	maxAsyncPayload = 1048576
 )
 
-func (s *Service) needsOfInvoke(c *door.Call, _ store.Reader, in *api.InvocationRequest) ([]door.Need, error) {
-	return s.invokeNeeds(c, in.FunctionName, in.Qualifier)
+func (s *Service) needsOfInvoke(c *door.Call, r store.Reader, in *api.InvocationRequest) ([]door.Need, error) {
+	return s.invokeNeeds(c, r, in.FunctionName, in.Qualifier)
 }
 
-func (s *Service) needsOfInvokeAsync(c *door.Call, _ store.Reader, in *api.InvokeAsyncRequest) ([]door.Need, error) {
-	return s.invokeNeeds(c, in.FunctionName, nil)
+func (s *Service) needsOfInvokeAsync(c *door.Call, r store.Reader, in *api.InvokeAsyncRequest) ([]door.Need, error) {
+	return s.invokeNeeds(c, r, in.FunctionName, nil)
 }
 
-func (s *Service) needsOfInvokeStream(c *door.Call, _ store.Reader, in *api.InvokeWithResponseStreamRequest) ([]door.Need, error) {
-	return s.invokeNeeds(c, in.FunctionName, in.Qualifier)
+func (s *Service) needsOfInvokeStream(c *door.Call, r store.Reader, in *api.InvokeWithResponseStreamRequest) ([]door.Need, error) {
+	return s.invokeNeeds(c, r, in.FunctionName, in.Qualifier)
 }
 
-// invokeNeeds is permission to invoke, read from memory.
-func (s *Service) invokeNeeds(c *door.Call, name, qualifier *string) ([]door.Need, error) {
+// invokeNeeds is permission to invoke, read from memory where it is there.
+func (s *Service) invokeNeeds(c *door.Call, r store.Reader, name, qualifier *string) ([]door.Need, error) {
 	f, err := parseRef(c, name, qualifier)
 	if err != nil {
 		return nil, err
 	}
 	need := door.Need{Action: "lambda:InvokeFunction", Resource: f.arn(), Account: f.Account}
-	t, err := s.targets.get(c, f)
+	t, err := s.targets.peek(r, f)
 	switch {
 	case isNotFound(err): // the handler says so, to a caller who may know
 	case err != nil:

@@ -60,7 +60,7 @@ func (t *targets) follow() {
 }
 
 func (t *targets) changed(change store.Change) {
-	f := ref{Account: change.Key[0].(string), Region: change.Key[1].(string), Name: change.Key[2].(string)}
+	f := refOfKey(change.Key)
 	t.generation.Add(1)
 	t.mu.Lock()
 	for at := range t.byAt {
@@ -77,13 +77,17 @@ func (t *targets) changed(change store.Change) {
 	}
 }
 
-// retire stops the cells of a version's earlier revisions.
+// retire stops the cells of a version's earlier revisions; all of them, when it
+// was deleted.
 func (s *Service) retire(f ref, number int64) {
 	v := &version{Number: number}
-	err := s.db.View(context.Background(), func(r store.Reader) (err error) {
-		if got, err := versions.Get(r, f.key(number)); err == nil {
-			v = got
+	err := s.db.View(context.Background(), func(r store.Reader) error {
+		got, err := versions.Get(r, f.key(number))
+		if errors.Is(err, store.ErrNotFound) {
 			return nil
+		}
+		if err == nil {
+			v = got
 		}
 		return err
 	})
@@ -92,11 +96,25 @@ func (s *Service) retire(f ref, number int64) {
 	}
 }
 
+// cached is the target at f if it is in memory, else nil.
+func (t *targets) cached(f ref) *target {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.byAt[f]
+}
+
+// peek is get within a transaction: what is not in memory is read from r, and
+// not kept, since r may be older than the last change.
+func (t *targets) peek(r store.Reader, f ref) (*target, error) {
+	if found := t.cached(f); found != nil {
+		return found, nil
+	}
+	return loadTarget(r, f)
+}
+
 // get finds the target at f; ResourceNotFoundException if there is none.
 func (t *targets) get(ctx context.Context, f ref) (*target, error) {
-	t.mu.RLock()
-	found := t.byAt[f]
-	t.mu.RUnlock()
+	found := t.cached(f)
 	if found != nil {
 		return found, nil
 	}
