@@ -3,6 +3,7 @@ package node
 import (
 	"fmt"
 	"net"
+	"net/url"
 	"strings"
 )
 
@@ -35,11 +36,19 @@ func (c *Config) check() error {
 	if c.Store != "" && !isPostgres(c.Store) {
 		return fmt.Errorf("the store is not a postgres:// URL: leave out --store for the embedded engine")
 	}
+	if u, err := url.Parse(c.Store); err == nil && hasPassword(u) {
+		return fmt.Errorf("a password in --store shows in the list of processes: leave it out and set PGPASSWORD or PGPASSFILE")
+	}
 	return nil
 }
 
-func isPostgres(url string) bool {
-	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
+func hasPassword(u *url.URL) bool {
+	_, inUser := u.User.Password()
+	return inUser || u.Query().Has("password")
+}
+
+func isPostgres(store string) bool {
+	return strings.HasPrefix(store, "postgres://") || strings.HasPrefix(store, "postgresql://")
 }
 
 func isLoopback(host string) bool {

@@ -103,7 +103,7 @@ func (n *Node) openStore(ctx context.Context) error {
 }
 
 func (n *Node) makeServices(context.Context) error {
-	root, err := ensureRootCredential(n.config.Dir, n.config.Getenv)
+	root, err := n.rootCredential()
 	if err != nil {
 		return err
 	}
@@ -127,6 +127,18 @@ func (n *Node) makeServices(context.Context) error {
 	}
 	n.onClose(n.stopFunctions)
 	return nil
+}
+
+// rootCredential finds the root credential and audits its change.
+func (n *Node) rootCredential() (*RootCredential, error) {
+	root, changed, err := ensureRootCredential(n.config.Dir, n.keys, n.config.Getenv)
+	if err != nil || !changed {
+		return root, err
+	}
+	return root, n.audit.Append(&audit.Record{
+		Time: time.Now(), EventSource: "cloister", EventName: "SetRootCredential", Account: Account, Outcome: audit.Allowed,
+		Principal: audit.Principal{Type: "AWSService", Service: "cloister", AccessKeyID: root.AccessKeyID},
+	})
 }
 
 // inBackground runs fn until the node stops, and has the stop wait for its end.

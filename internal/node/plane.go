@@ -94,6 +94,7 @@ func (p *plane) build() (err error) {
 		return err
 	}
 	p.host.Prepare()
+	inside := newRoom(fileShare())
 	p.inside = newServer(p.node.door)
 	p.inside.ConnContext = func(ctx context.Context, _ net.Conn) context.Context { return door.WithinPlatform(ctx) }
 	p.fleet.Store(invoke.New(invoke.Options{
@@ -102,7 +103,7 @@ func (p *plane) build() (err error) {
 		Code:          p.code,
 		OpenCode:      p.node.lambda.OpenCode,
 		Credentials:   p.node.lambda.Credentials,
-		ServePlatform: func(l net.Listener, _ invoke.CellIdentity) { serve(p.inside, l) },
+		ServePlatform: func(l net.Listener, _ invoke.CellIdentity) { serve(p.inside, limit(l, newRoom(mostFromCell), inside)) },
 		Logs:          p.node.lambda.LogSink(),
 	}))
 	return nil

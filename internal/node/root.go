@@ -1,6 +1,7 @@
 package node
 
 import (
+	"crypto/hmac"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,47 +35,84 @@ type RootCredential struct {
 type rootDocument struct {
 	AccessKeyID     string `json:"AccessKeyId"`
 	SecretAccessKey string `json:"SecretAccessKey"`
+	// Seal is a MAC under the root key: whoever can write files but does not
+	// hold the key cannot make a root credential.
+	Seal []byte `json:"Seal"`
+}
+
+func (d *rootDocument) mac(keys *seal.Keyring) []byte {
+	mac := keys.MAC("root credential", []byte(d.AccessKeyID+"\x00"+d.SecretAccessKey))
+	return mac[:]
 }
 
 // ReadRootCredential reads the root credential of the node on dir. The file is
 // the one place where a secret lies in the clear, with mode 0600, because it is
 // how its owner gets in.
 func ReadRootCredential(dir string) (*RootCredential, error) {
-	path := filepath.Join(dir, rootFile)
-	text, err := os.ReadFile(path)
+	doc, err := readRoot(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("no node was ever started on %s: run cloister up --data %s", dir, dir)
 	}
 	if err != nil {
 		return nil, err
 	}
+	return doc.credential(), nil
+}
+
+func (d *rootDocument) credential() *RootCredential {
+	return &RootCredential{d.AccessKeyID, seal.NewSecret([]byte(d.SecretAccessKey))}
+}
+
+func readRoot(dir string) (*rootDocument, error) {
+	path := filepath.Join(dir, rootFile)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm()&0o077 != 0 {
+		return nil, errors.Join(err, fmt.Errorf("others can read the root credential: run chmod 600 %s, and set a new one with %s and %s", path, EnvRootKeyID, EnvRootSecret))
+	}
 	var doc rootDocument
 	if err := json.Unmarshal(text, &doc); err != nil || doc.AccessKeyID == "" || doc.SecretAccessKey == "" {
 		return nil, fmt.Errorf("%s does not hold a credential: remove it and start the node to make a new one", path)
 	}
-	return &RootCredential{doc.AccessKeyID, seal.NewSecret([]byte(doc.SecretAccessKey))}, nil
+	return &doc, nil
 }
 
 // ensureRootCredential takes the credential from the environment, or from dir,
-// or makes one, and keeps it in dir.
-func ensureRootCredential(dir string, getenv func(string) string) (*RootCredential, error) {
+// or makes one, and keeps it in dir. changed reports that dir had another one.
+func ensureRootCredential(dir string, keys *seal.Keyring, getenv func(string) string) (root *RootCredential, changed bool, err error) {
 	id, secret := getenv(EnvRootKeyID), getenv(EnvRootSecret)
 	if (id == "") != (secret == "") {
-		return nil, fmt.Errorf("set both %s and %s, or neither", EnvRootKeyID, EnvRootSecret)
+		return nil, false, fmt.Errorf("set both %s and %s, or neither", EnvRootKeyID, EnvRootSecret)
 	}
-	if id == "" {
-		if _, err := os.Stat(filepath.Join(dir, rootFile)); err == nil {
-			return ReadRootCredential(dir)
-		}
-		made, madeSecret := session.NewAccessKey(session.LongTermPrefix)
-		id, secret = made, string(madeSecret.Reveal())
+	kept, err := readRoot(dir)
+	missing := errors.Is(err, fs.ErrNotExist)
+	switch {
+	case id != "":
+		doc := &rootDocument{AccessKeyID: id, SecretAccessKey: secret}
+		changed = kept != nil && !hmac.Equal(kept.mac(keys), doc.mac(keys))
+		return doc.credential(), changed, doc.keep(dir, keys)
+	case missing:
+		id, secret := session.NewAccessKey(session.LongTermPrefix)
+		doc := &rootDocument{AccessKeyID: id, SecretAccessKey: string(secret.Reveal())}
+		return doc.credential(), false, doc.keep(dir, keys)
+	case err != nil:
+		return nil, false, err
+	case !hmac.Equal(kept.Seal, kept.mac(keys)):
+		return nil, false, fmt.Errorf("%s is not what this node wrote: somebody changed the root credential; restore the file, or set a new one with %s and %s", filepath.Join(dir, rootFile), EnvRootKeyID, EnvRootSecret)
 	}
-	text, err := json.MarshalIndent(rootDocument{id, secret}, "", "  ")
+	return kept.credential(), false, nil
+}
+
+func (d *rootDocument) keep(dir string, keys *seal.Keyring) error {
+	d.Seal = d.mac(keys)
+	text, err := json.MarshalIndent(d, "", "  ")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := writeFile(filepath.Join(dir, rootFile), append(text, '\n'), 0o600); err != nil {
-		return nil, fmt.Errorf("keep the root credential: %w", err)
+		return fmt.Errorf("keep the root credential: %w", err)
 	}
-	return &RootCredential{id, seal.NewSecret([]byte(secret))}, nil
+	return nil
 }

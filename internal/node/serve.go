@@ -32,6 +32,7 @@ func (n *Node) listen(context.Context) error {
 		return fmt.Errorf("listen: %w; another node may be running there: choose another --listen, or port 0 for a free one", err)
 	}
 	n.listener = listener
+	listener = limit(listener, newRoom(min(fileShare(), mostConnections)))
 	n.server = newServer(n.door)
 	n.onClose(n.server.Close)
 	if err := writeFile(filepath.Join(n.config.Dir, endpointFile), []byte(n.URL()+" "+n.config.Region+"\n"), 0o644); err != nil {
