@@ -133,3 +133,6 @@ func IsSensitive(s *Shape, path []string) bool {
 	}
 	return false
 }
+
+// MaxFormDepth is the most parts that a parameter's name may have.
+const MaxFormDepth = maxFormDepth

@@ -10,8 +10,13 @@ import (
 	"strings"
 )
 
-// maxFormFields bounds how many parameters a query request may carry.
-const maxFormFields = 50_000
+// Bounds of a query request. A parameter costs a node of the tree for every
+// part of its name, so the nodes are counted, too.
+const (
+	maxFormFields = 50_000
+	maxFormNodes  = 50_000
+	maxFormDepth  = 12 // parts of a name: Tags.member.1.Key has four
+)
 
 var errFormFields = errors.New("the request has too many parameters")
 
@@ -33,21 +38,31 @@ type formNode struct {
 
 // formTree hangs every parameter in its place.
 func formTree(values url.Values) (*formNode, error) {
-	root := &formNode{}
+	root, room := &formNode{}, maxFormNodes
 	for name, list := range values {
-		node := root
-		parts := strings.Split(name, ".")
-		if len(parts) > maxDepth {
+		if strings.Count(name, ".") >= maxFormDepth {
 			return nil, errDepth
 		}
-		for _, part := range parts {
-			node = node.kid(part)
+		node := root.hang(name, &room)
+		if room < 0 {
+			return nil, errFormFields
 		}
 		if len(list) > 0 {
 			node.value, node.present = list[0], true
 		}
 	}
 	return root, nil
+}
+
+// hang gives the node of a name below n, and takes from room what is new.
+func (n *formNode) hang(name string, room *int) *formNode {
+	for part := range strings.SplitSeq(name, ".") {
+		if n.kids[part] == nil {
+			*room--
+		}
+		n = n.kid(part)
+	}
+	return n
 }
 
 func (n *formNode) kid(name string) *formNode {
