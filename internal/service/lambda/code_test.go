@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -131,9 +132,12 @@ func TestReplacedCodeGoesWhenNothingNeedsIt(t *testing.T) {
 func TestDiscarder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
+		var mu sync.Mutex
 		var swept []string
 		var at []time.Duration
 		d := &discarder{grace: time.Minute, sweep: func(ids []string) {
+			mu.Lock()
+			defer mu.Unlock()
 			swept, at = append(swept, ids...), append(at, time.Since(start))
 		}}
 		d.add([]string{"a"})
@@ -141,9 +145,11 @@ func TestDiscarder(t *testing.T) {
 		d.add([]string{"b"})
 		time.Sleep(time.Hour)
 		synctest.Wait()
+		mu.Lock()
 		if len(at) != 2 || swept[0] != "a" || swept[1] != "b" || at[0] != time.Minute || at[1] != 2*time.Minute {
 			t.Errorf("swept %v at %v", swept, at)
 		}
+		mu.Unlock()
 		d.add([]string{"c"})
 		d.stop()
 		d.add([]string{"d"})
