@@ -13,7 +13,7 @@ const MaxUnpacked = 262144000
 // Limits bounds one archive. The zero value means AWS's limits.
 type Limits struct {
 	Bytes   int64 // unpacked bytes of all files; 0: MaxUnpacked
-	Entries int   // files, directories and links; 0: 65,536
+	Entries int   // files, links and directories, those too that only paths name; 0: 65,536
 }
 
 func (l Limits) withDefaults() Limits {
@@ -30,6 +30,8 @@ func (l Limits) withDefaults() Limits {
 type Stats struct {
 	Bytes   int64 // of file contents
 	Entries int
+
+	memory int64 // what the files take of a file system in memory
 }
 
 // Error says that a package is not acceptable. It is the uploader's fault:

@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // Cache holds unpacked packages in a directory in memory, named by content.
@@ -33,14 +35,15 @@ type cached struct {
 	err   error
 	refs  int
 	used  uint64
-	bytes int64 // counted in the cache's
+	bytes int64 // of memory, counted in the cache's
 }
 
 // CacheOptions are a cache's bounds.
 type CacheOptions struct {
-	// MaxBytes is how much is kept. Packages that no cell uses make room,
-	// least recently used first; when that is not enough, Acquire fails with a
-	// *FullError. 0: 2 GB.
+	// MaxBytes is how much memory the packages may take: whole pages, and a
+	// kilobyte for each file. Packages that no cell uses make room, least
+	// recently used first; when that is not enough, Acquire fails with a
+	// *FullError. It is never more than the file system holds. 0: 2 GB.
 	MaxBytes int64
 	// AllowDisk admits a directory that is not held in memory. It is for tests
 	// only: nothing unsealed may rest on a disk.
@@ -69,7 +72,11 @@ func OpenCache(dir string, o CacheOptions) (*Cache, error) {
 	} else if !ok && !o.AllowDisk {
 		return nil, fmt.Errorf("refuse the code cache %s: %w; mount a tmpfs there", dir, errNotMemory)
 	}
-	c := &Cache{dir: dir, max: o.MaxBytes, entries: map[string]*cached{}}
+	room, err := capacity(dir)
+	if err != nil {
+		return nil, err
+	}
+	c := &Cache{dir: dir, max: min(o.MaxBytes, room), entries: map[string]*cached{}}
 	return c, c.Wipe()
 }
 
@@ -129,7 +136,7 @@ func (c *Cache) Acquire(ctx context.Context, id string, open Source) (*Ref, erro
 		if err != nil {
 			return Stats{}, err
 		}
-		if err := reserve(st.Bytes); err != nil {
+		if err := reserve(st.memory); err != nil {
 			return Stats{}, err
 		}
 		return Unpack(a, a.Size(), dir, Limits{})
@@ -149,8 +156,8 @@ func (c *Cache) AcquireMerged(ctx context.Context, ids []string, open Source) (*
 	})
 }
 
-// fill makes the contents of an entry. It calls reserve with the bytes it
-// needs before it writes them.
+// fill makes the contents of an entry. It calls reserve with the bytes of
+// memory it needs more, before it uses them.
 type fill func(dir string, reserve func(int64) error) (Stats, error)
 
 func (c *Cache) acquire(ctx context.Context, name string, make fill) (*Ref, error) {
@@ -201,28 +208,60 @@ func (c *Cache) drop(e *cached) {
 	e.refs--
 }
 
-// fill unpacks beside and renames, so that a name never shows half a package.
+// fill makes room for as long as the file system has none, though it should
+// have: others may use it or its memory.
 func (c *Cache) fill(name string, e *cached, make fill) {
-	dir := filepath.Join(c.dir, "tmp."+name)
-	e.err = os.Mkdir(dir, 0o755)
-	if e.err == nil {
-		e.stats, e.err = make(dir, func(n int64) error { return c.reserve(e, n) })
-	}
-	if e.err == nil {
-		e.err = os.Rename(dir, filepath.Join(c.dir, name))
+	e.stats, e.err = c.tryFill(name, e, make)
+	for errors.Is(e.err, unix.ENOSPC) {
+		evicted, err := c.evict()
+		if err == nil && !evicted {
+			err = &FullError{c.forget(e), c.max}
+		}
+		if err != nil {
+			e.err = err
+			break
+		}
+		c.forget(e)
+		e.stats, e.err = c.tryFill(name, e, make)
 	}
 	if e.err != nil {
-		_ = os.RemoveAll(dir)
-		c.forget(name, e)
+		c.abandon(name, e)
 	}
 	close(e.ready)
 }
 
-func (c *Cache) forget(name string, e *cached) {
+// tryFill unpacks beside and renames, so that a name never shows half a package.
+func (c *Cache) tryFill(name string, e *cached, make fill) (Stats, error) {
+	dir := filepath.Join(c.dir, "tmp."+name)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return Stats{}, err
+	}
+	st, err := make(dir, func(n int64) error { return c.reserve(e, n) })
+	if err == nil {
+		err = os.Rename(dir, filepath.Join(c.dir, name))
+	}
+	if err != nil {
+		_ = os.RemoveAll(dir)
+	}
+	return st, err
+}
+
+// abandon takes an entry that could not be filled off the books.
+func (c *Cache) abandon(name string, e *cached) {
+	c.forget(e)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.bytes -= e.bytes
 	delete(c.entries, name)
+}
+
+// forget gives back what was reserved for an entry, and says how much it was.
+func (c *Cache) forget(e *cached) int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := e.bytes
+	c.bytes -= n
+	e.bytes = 0
+	return n
 }
 
 // reserve makes room for an entry's bytes.
@@ -230,19 +269,35 @@ func (c *Cache) reserve(e *cached, n int64) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for c.bytes+n > c.max {
-		name, old := c.oldest()
-		if old == nil {
-			return &FullError{n, c.max}
-		}
-		c.bytes -= old.bytes
-		delete(c.entries, name)
-		if err := os.RemoveAll(filepath.Join(c.dir, name)); err != nil {
+		evicted, err := c.evictOldest()
+		if err != nil {
 			return err
+		}
+		if !evicted {
+			return &FullError{n, c.max}
 		}
 	}
 	c.bytes += n
-	e.bytes = n
+	e.bytes += n
 	return nil
+}
+
+func (c *Cache) evict() (bool, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.evictOldest()
+}
+
+// evictOldest removes the package that was used least recently of those that no
+// cell uses; false: there is none. It is called with mu held.
+func (c *Cache) evictOldest() (bool, error) {
+	name, old := c.oldest()
+	if old == nil {
+		return false, nil
+	}
+	c.bytes -= old.bytes
+	delete(c.entries, name)
+	return true, os.RemoveAll(filepath.Join(c.dir, name))
 }
 
 func (c *Cache) oldest() (string, *cached) {

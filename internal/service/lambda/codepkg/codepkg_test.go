@@ -290,7 +290,7 @@ func TestTheCacheUnpacksOnce(t *testing.T) {
 }
 
 func TestTheCacheMakesRoomButNotForCodeInUse(t *testing.T) {
-	c := openTestCache(t, 1000)
+	c := openTestCache(t, 2*(2*perEntry+int64(os.Getpagesize()))) // two of them
 	p := &packages{zips: map[string][]byte{}}
 	for _, id := range []string{"a", "b", "c"} {
 		p.zips[id] = pack(item{"f", file, strings.Repeat(id, 400)})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"os"
 	"path"
 	"strings"
 )
@@ -39,7 +40,7 @@ func list(r io.ReaderAt, size int64, l Limits) ([]entry, Stats, error) {
 	if len(z.File) > l.Entries {
 		return nil, Stats{}, bad("it has %d entries, more than %d", len(z.File), l.Entries)
 	}
-	var st Stats
+	st := Stats{memory: perEntry} // the directory that holds everything
 	entries := make([]entry, 0, len(z.File))
 	for _, f := range z.File {
 		e, err := check(f)
@@ -50,12 +51,25 @@ func list(r io.ReaderAt, size int64, l Limits) ([]entry, Stats, error) {
 			return nil, Stats{}, tooBig(l.Bytes)
 		}
 		st.Bytes += int64(f.UncompressedSize64)
+		st.memory += wholePages(int64(f.UncompressedSize64))
 		if e.name != "." {
 			entries = append(entries, e)
 		}
 	}
-	st.Entries = len(entries)
-	return entries, st, noClashes(entries)
+	dirs, err := directories(entries, l.Entries)
+	st.Entries = len(entries) + dirs
+	st.memory += int64(st.Entries) * perEntry
+	return entries, st, err
+}
+
+// perEntry is about what the kernel keeps of a file, a link or a directory
+// besides its contents: an inode, its names and what finds them.
+const perEntry = 1 << 10
+
+// wholePages is what contents of n bytes take in memory.
+func wholePages(n int64) int64 {
+	page := int64(os.Getpagesize())
+	return (n + page - 1) / page * page
 }
 
 // budget is a reader that fails when more is read than was granted.
@@ -129,23 +143,34 @@ func cleanName(name string) (string, error) {
 	return path.Clean(name), nil
 }
 
-// noClashes refuses two entries of one name, of which different readers would
-// see different ones, and files that are used as directories.
-func noClashes(entries []entry) error {
-	seen := make(map[string]*entry, len(entries))
+// directories counts those that are named by paths only. It refuses two entries
+// of one name, of which different readers would see different ones, files that
+// are used as directories, and more than limit entries in all.
+func directories(entries []entry, limit int) (int, error) {
+	isDir := make(map[string]bool, len(entries))
 	for i := range entries {
 		e := &entries[i]
-		if other := seen[e.name]; other != nil && !(e.isDir() && other.isDir()) {
-			return bad("%q is there twice", e.name)
+		if dir, twice := isDir[e.name]; twice && !(e.isDir() && dir) {
+			return 0, bad("%q is there twice", e.name)
 		}
-		seen[e.name] = e
+		isDir[e.name] = e.isDir()
 	}
+	named := make(map[string]bool) // directories of which all those above are known
+	implied := 0
 	for i := range entries {
-		for dir := path.Dir(entries[i].name); dir != "."; dir = path.Dir(dir) {
-			if above := seen[dir]; above != nil && !above.isDir() {
-				return bad("%q lies under %q, which is not a directory", entries[i].name, dir)
+		for dir := path.Dir(entries[i].name); dir != "." && !named[dir]; dir = path.Dir(dir) {
+			named[dir] = true
+			is, entry := isDir[dir]
+			if entry && !is {
+				return 0, bad("%q lies under %q, which is not a directory", entries[i].name, dir)
+			}
+			if !entry {
+				implied++
+			}
+			if len(entries)+implied > limit {
+				return 0, bad("it has more than %d entries and directories", limit)
 			}
 		}
 	}
-	return nil
+	return implied, nil
 }

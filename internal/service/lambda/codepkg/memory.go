@@ -3,6 +3,7 @@ package codepkg
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -20,6 +21,25 @@ func inMemory(dir string) (bool, error) {
 	return st.Type == unix.TMPFS_MAGIC || st.Type == unix.RAMFS_MAGIC, nil
 }
 
+// capacity is how many bytes a file system in memory holds, if every perEntry
+// of them may be a file. A disk's is not asked for: no cache is on one but a
+// test's.
+func capacity(dir string) (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, &os.PathError{Op: "statfs", Path: dir, Err: err}
+	}
+	room := int64(math.MaxInt64)
+	if st.Type == unix.TMPFS_MAGIC {
+		for _, limit := range []uint64{st.Blocks * uint64(st.Bsize), st.Files * perEntry} {
+			if limit > 0 && limit < uint64(room) { // 0: no limit
+				room = int64(limit)
+			}
+		}
+	}
+	return room, nil
+}
+
 // MountMemory makes dir a file system in memory of at most maxBytes that only
 // its owner can enter, and that is not swapped out where the kernel can be
 // told so. When dir is one already, a node that was killed left it: it is used
@@ -35,7 +55,7 @@ func MountMemory(dir string, maxBytes int64) (unmount func() error, err error) {
 	} else if ok {
 		return unmount, nil
 	}
-	options := fmt.Sprintf("mode=0700,size=%d,nr_inodes=1048576", maxBytes)
+	options := fmt.Sprintf("mode=0700,size=%d,nr_inodes=%d", maxBytes, maxBytes/perEntry+1) // and its own
 	err = unix.Mount("cloister-code", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, options+",noswap")
 	if errors.Is(err, unix.EINVAL) {
 		err = unix.Mount("cloister-code", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, options)

@@ -9,7 +9,9 @@ import (
 )
 
 // merge lays packages over each other. Files are hard links to those of the
-// packages: a merged directory costs no memory of its own.
+// packages: a merged directory costs no memory for contents. They are counted
+// all the same, twice for as long as a layer is kept beside the union: too much
+// is safe, too little is not.
 func (c *Cache) merge(ctx context.Context, dir string, ids []string, open Source, reserve func(int64) error) (Stats, error) {
 	var st Stats
 	for _, id := range ids {
@@ -17,18 +19,16 @@ func (c *Cache) merge(ctx context.Context, dir string, ids []string, open Source
 		if err != nil {
 			return Stats{}, err
 		}
-		err = overlay(ref.Dir, dir)
+		if err = reserve(ref.Stats.memory); err == nil {
+			err = overlay(ref.Dir, dir)
+		}
 		ref.Release()
 		if err != nil {
 			return Stats{}, err
 		}
 		st.Bytes += ref.Stats.Bytes
 		st.Entries += ref.Stats.Entries
-	}
-	// The files are counted twice for as long as a layer is kept beside the
-	// union: too much is safe, too little is not.
-	if err := reserve(st.Bytes); err != nil {
-		return Stats{}, err
+		st.memory += ref.Stats.memory
 	}
 	return st, checkMerged(dir)
 }
