@@ -30,23 +30,37 @@ func (d *Door) authenticate(c *Call, r *http.Request) (identity, []byte, error) 
 		return identity{}, body, err
 	}
 	id := identity{signed: true, keyID: signature.AccessKeyID, scope: signature.Service}
-	if !isRegion(signature.Region) {
-		return id, nil, unauthenticated(scopeError("Credential should be scoped to a valid region. "))
+	if err := d.checkScope(signature); err != nil {
+		return id, nil, err
 	}
 	credential, wireErr := d.directory.Credential(c, signature.AccessKeyID, signature.SessionToken)
 	if wireErr != nil {
 		return id, nil, unauthenticated(wireErr)
 	}
-	key := d.keys.Key(signature, credential.Secret)
+	key, kept := d.keys.Key(signature, credential.Secret)
 	body, err := d.verify(c, signature, key, r)
 	if err != nil {
 		return id, nil, err
 	}
-	d.directory.Used(signature.AccessKeyID, signature.Service, signature.Region, c.Time)
+	if !kept {
+		d.keys.Keep(signature, credential.Secret, key)
+	}
 	c.Principal = credential.Principal
 	c.Account = accountOf(c.Principal)
 	c.Region = signature.Region
 	return id, body, nil
+}
+
+// checkScope refuses a signature for what is no region or none of the services:
+// both names go on into keys, ARNs and caches.
+func (d *Door) checkScope(s *sigv4.Signature) error {
+	if !isRegion(s.Region) {
+		return unauthenticated(scopeError("Credential should be scoped to a valid region. "))
+	}
+	if !d.signing[s.Service] {
+		return unauthenticated(scopeError("Credential should be scoped to correct service. "))
+	}
+	return nil
 }
 
 // verify checks the signature and returns the body that it covers. A body

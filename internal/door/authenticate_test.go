@@ -15,6 +15,7 @@ import (
 	iam "cloister/internal/awsapi/iam"
 	lambda "cloister/internal/awsapi/lambda"
 	logs "cloister/internal/awsapi/logs"
+	"cloister/internal/door"
 	"cloister/internal/door/doortest"
 )
 
@@ -44,6 +45,8 @@ var wrongs = []struct {
 		[3]string{"400 InvalidSignatureException", "403 <Code>SignatureDoesNotMatch<", "403 The request signature we calculated does not match"}},
 	{"another service", func(_ *http.Request, k *doortest.Key) bool { k.Service = "sts"; return true },
 		[3]string{"400 InvalidSignatureException", "", ""}},
+	{"a service that is none", func(_ *http.Request, k *doortest.Key) bool { k.Service = strings.Repeat("s", 60_000); return true },
+		[3]string{"400 correct service", "403 correct service", "403 correct service"}},
 	{"a region that is none", func(_ *http.Request, k *doortest.Key) bool { k.Region = "us:east"; return true },
 		[3]string{"400 valid region", "403 valid region", "403 valid region"}},
 	{"expired", func(_ *http.Request, k *doortest.Key) bool { k.Time = k.Time.Add(-6 * time.Minute); return true },
@@ -93,6 +96,34 @@ func TestChangedBody(t *testing.T) {
 	}
 	if s.runs != 0 || s.has("h") {
 		t.Error("the handler ran")
+	}
+}
+
+// uses is a directory that remembers what was used.
+type uses struct {
+	door.Directory
+	of []string
+}
+
+func (u *uses) Used(_, service, region string, _ time.Time) {
+	u.of = append(u.of, service+" "+region)
+}
+
+// A key counts as used when its signature is good and for the right service.
+func TestUsed(t *testing.T) {
+	used := &uses{}
+	s := newStage(t, func(h *doortest.Harness, c *door.Config) { used.Directory = h.Users; c.Directory = used })
+	sign := func(spoil func(k *doortest.Key)) {
+		key := s.Key(s.Root(), &logs.Service)
+		spoil(&key)
+		s.Serve(s.Sign(createGroup("g"), key))
+	}
+	sign(func(k *doortest.Key) { k.Service = "sts" })
+	sign(func(k *doortest.Key) { k.Service = "none" })
+	sign(func(k *doortest.Key) { k.Secret = strings.Repeat("x", 40) })
+	sign(func(k *doortest.Key) { k.Region = "eu-west-1" })
+	if got := strings.Join(used.of, ", "); got != "logs eu-west-1" {
+		t.Errorf("used for %s", got)
 	}
 }
 

@@ -28,6 +28,7 @@ type Door struct {
 	directory Directory
 	router    *awsapi.Router
 	region    string
+	signing   map[string]bool // names that the services are signed for
 	keys      *sigv4.KeyCache
 	entries   map[*awsapi.Operation]*entry
 	now       func() time.Time
@@ -44,6 +45,7 @@ func New(c Config) *Door {
 		directory: c.Directory,
 		router:    awsapi.NewRouter(c.Services...),
 		region:    c.Region,
+		signing:   signingNames(c.Services),
 		keys:      sigv4.NewKeyCache(10_000),
 		entries:   map[*awsapi.Operation]*entry{},
 		now:       c.Now,
@@ -57,4 +59,12 @@ func (d *Door) healthy() error {
 		return err
 	}
 	return d.audit.Healthy()
+}
+
+func signingNames(services []*awsapi.Service) map[string]bool {
+	names := map[string]bool{}
+	for _, s := range services {
+		names[s.SigningName] = true
+	}
+	return names
 }

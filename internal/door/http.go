@@ -80,6 +80,9 @@ func (d *Door) admit(c *Call, r *http.Request) (match *awsapi.Match, in any, err
 	if err != nil {
 		return match, nil, err
 	}
+	if id.signed {
+		d.directory.Used(id.keyID, id.scope, c.Region, c.Time)
+	}
 	if unknown != nil {
 		return match, nil, unknown
 	}

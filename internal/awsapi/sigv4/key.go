@@ -68,15 +68,25 @@ func NewKeyCache(max int) *KeyCache {
 	return c
 }
 
-// Key returns the signing key of what s claims, derived from secret.
-func (c *KeyCache) Key(s *Signature, secret seal.Secret) SigningKey {
-	scope := scopedKey{s.AccessKeyID, s.Date, s.Region, s.Service}
-	if key, ok := c.find(scope, secret); ok {
-		return key
+// Key returns the signing key of what s claims, derived from secret, and
+// whether it was in the cache. One that was not is for Keep, once Verify has
+// shown that s is more than a claim: what strangers make up is not remembered.
+func (c *KeyCache) Key(s *Signature, secret seal.Secret) (key SigningKey, kept bool) {
+	if key, ok := c.find(scopeOf(s), secret); ok {
+		return key, true
 	}
-	key := DeriveKey(string(secret.Reveal()), s.Date, s.Region, s.Service)
-	c.add(scope.clone(), cachedKey{secret, key})
-	return key
+	return DeriveKey(string(secret.Reveal()), s.Date, s.Region, s.Service), false
+}
+
+// Keep puts a key that Key derived in the cache. Call it after Verify.
+func (c *KeyCache) Keep(s *Signature, secret seal.Secret, key SigningKey) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.put(scopeOf(s).clone(), cachedKey{secret, key})
+}
+
+func scopeOf(s *Signature) scopedKey {
+	return scopedKey{s.AccessKeyID, s.Date, s.Region, s.Service}
 }
 
 func (c *KeyCache) find(scope scopedKey, secret seal.Secret) (SigningKey, bool) {
@@ -89,12 +99,6 @@ func (c *KeyCache) find(scope scopedKey, secret seal.Secret) (SigningKey, bool) 
 	}
 	c.mu.Unlock()
 	return cached.key, ok && cached.secret.Equal(secret)
-}
-
-func (c *KeyCache) add(scope scopedKey, key cachedKey) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.put(scope, key)
 }
 
 // put is called with mu held.

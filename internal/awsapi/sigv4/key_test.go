@@ -35,6 +35,28 @@ func claim(keyID, region string) *Signature {
 	return &Signature{AccessKeyID: keyID, Date: "20261124", Region: region, Service: "lambda"}
 }
 
+// keyOf asks the cache for a key and keeps it, as after a Verify that succeeded.
+func keyOf(c *KeyCache, s *Signature, secret string) SigningKey {
+	key, kept := c.Key(s, seal.NewSecret([]byte(secret)))
+	if !kept {
+		c.Keep(s, seal.NewSecret([]byte(secret)), key)
+	}
+	return key
+}
+
+// Asking for a key leaves nothing behind: who asks may be anyone.
+func TestOnlyKeptKeysAreKept(t *testing.T) {
+	c, s, secret := NewKeyCache(4), claim("a", "r"), seal.NewSecret([]byte("x"))
+	key, kept := c.Key(s, secret)
+	if _, again := c.Key(s, secret); kept || again || len(c.young)+len(c.old) != 0 {
+		t.Error("a key was kept that nobody kept")
+	}
+	c.Keep(s, secret, key)
+	if same, kept := c.Key(s, secret); !kept || same != key {
+		t.Error("the key was not kept")
+	}
+}
+
 // Whatever was asked before, the cache answers as DeriveKey does, and it never
 // grows beyond its bound.
 func TestCacheAnswersAsDeriveKey(t *testing.T) {
@@ -43,7 +65,7 @@ func TestCacheAnswersAsDeriveKey(t *testing.T) {
 		for range rapid.IntRange(1, 40).Draw(t, "calls") {
 			s := claim(rapid.StringMatching(`[ab]`).Draw(t, "key"), rapid.StringMatching(`[a-e]`).Draw(t, "region"))
 			secret := rapid.StringMatching(`[xy]`).Draw(t, "secret")
-			if c.Key(s, seal.NewSecret([]byte(secret))) != DeriveKey(secret, s.Date, s.Region, s.Service) {
+			if keyOf(c, s, secret) != DeriveKey(secret, s.Date, s.Region, s.Service) {
 				t.Fatalf("wrong key for %+v with secret %s", s, secret)
 			}
 			if len(c.young)+len(c.old) > 2*c.half {
@@ -58,9 +80,8 @@ func TestCacheAnswersAsDeriveKey(t *testing.T) {
 
 func TestForgottenKeysAreGone(t *testing.T) {
 	c := NewKeyCache(4)
-	secret := seal.NewSecret([]byte("x"))
 	for _, s := range []*Signature{claim("a", "1"), claim("a", "2"), claim("b", "1"), claim("a", "3")} {
-		c.Key(s, secret)
+		keyOf(c, s, "x")
 	}
 	c.Forget("a")
 	for _, generation := range []map[scopedKey]cachedKey{c.young, c.old} {
@@ -82,7 +103,7 @@ func TestCacheIsSafeForConcurrentUse(t *testing.T) {
 		group.Go(func() {
 			for j := range 200 {
 				s := claim(fmt.Sprint(i%2), fmt.Sprint(j%10))
-				if c.Key(s, seal.NewSecret([]byte("x"))) != DeriveKey("x", s.Date, s.Region, s.Service) {
+				if keyOf(c, s, "x") != DeriveKey("x", s.Date, s.Region, s.Service) {
 					t.Error("wrong key")
 				}
 				c.Forget(fmt.Sprint(j % 2))
