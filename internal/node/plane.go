@@ -59,6 +59,16 @@ func DetectRuntimes(dir string) (*runtimes.Set, error) {
 	return runtimes.Detect(runtimes.Options{SupportDir: filepath.Join(dir, "support"), Registered: registered})
 }
 
+// Ready implements lambda.Runtimes.
+func (p *plane) Ready(name string) bool {
+	set, err := p.set()
+	if err != nil {
+		return false
+	}
+	_, ok := set.Lookup(name)
+	return ok
+}
+
 // Names implements lambda.Runtimes.
 func (p *plane) Names() []string {
 	set, err := p.set()

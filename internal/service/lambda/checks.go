@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"runtime"
-	"slices"
 	"strings"
 
 	"cloister/internal/awsapi"
@@ -15,14 +14,13 @@ import (
 
 // checkRuntime refuses a runtime that this machine does not have.
 func (s *Service) checkRuntime(name string) error {
-	names := s.runtimes.Names()
-	if slices.Contains(names, name) {
+	if s.runtimes.Ready(name) {
 		return nil
 	}
 	if name == "" {
 		return fail("InvalidParameterValueException", "Runtime and Handler are mandatory parameters for functions created with deployment packages.")
 	}
-	return fail("InvalidParameterValueException", "The runtime parameter of %s is not available on this node. It has: %s. cloister runtimes add NAME DIRECTORY adds one; cloister doctor says what is missing.", clip(name), strings.Join(names, ", "))
+	return fail("InvalidParameterValueException", "The runtime parameter of %s is not available on this node. It has: %s. cloister runtimes add NAME DIRECTORY adds one; cloister doctor says what is missing.", clip(name), strings.Join(s.runtimes.Names(), ", "))
 }
 
 // architecture is that of this machine, the only one it runs.

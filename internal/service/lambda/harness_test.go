@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -128,6 +129,8 @@ func (h *harness) other() *door.Principal {
 func (h *harness) principal(p policy.Principal) *door.Principal { return &door.Principal{Principal: p} }
 
 type fakeRuntimes struct{}
+
+func (f fakeRuntimes) Ready(name string) bool { return slices.Contains(f.Names(), name) }
 
 func (fakeRuntimes) Names() []string { return []string{"provided.al2023", "python3.13"} }
 

@@ -18,8 +18,11 @@ type Fleet interface {
 	Retire(functionARN, version, keepRevision string)
 }
 
-// Runtimes are the runtimes that functions may use; *runtimes.Set is the real one.
+// Runtimes are the runtimes that functions may use.
 type Runtimes interface {
+	// Ready reports whether there is one of that name, and makes it ready, so
+	// that a function's first invocation does not wait for that.
+	Ready(name string) bool
 	Names() []string
 }
 
