@@ -117,7 +117,8 @@ func (in *instance) withBody(c *apiConn, req *wireRequest, handle func(*wireRequ
 	return answer.write(c)
 }
 
-// postInvocation takes /{id}/response and /{id}/error.
+// postInvocation takes /{id}/response and /{id}/error. Only who claimed the
+// invocation has a body that is kept, so that a cell has one at a time.
 func (in *instance) postInvocation(req *wireRequest, body *wireBody) (reply, error) {
 	id, what, _ := strings.Cut(req.path[len(pathInvocation):], "/")
 	if what != "response" && what != "error" {
@@ -127,6 +128,7 @@ func (in *instance) postInvocation(req *wireRequest, body *wireBody) (reply, err
 	if inv == nil {
 		return *refusal, nil
 	}
+	body.keep = true
 	if what == "error" {
 		return in.postError(inv, req, body)
 	}
@@ -134,14 +136,14 @@ func (in *instance) postInvocation(req *wireRequest, body *wireBody) (reply, err
 }
 
 func (in *instance) postError(inv *invocation, req *wireRequest, body *wireBody) (reply, error) {
-	data, over, err := body.readLimited(MaxResponse)
-	if err != nil {
+	data, over, err := body.readLimited(MaxError)
+	switch {
+	case over:
+		in.answer(inv, errorTooLarge(req.errorType))
+		return errorRefused, err
+	case err != nil:
 		in.answer(inv, truncated())
 		return reply{}, err
-	}
-	if over {
-		in.answer(inv, responseTooLarge())
-		return payloadTooLarge, nil
 	}
 	in.answer(inv, &Result{Payload: data, ContentType: req.contentType, FunctionError: Unhandled, ErrorType: errorTypeOf(req.errorType, data)})
 	return accepted, nil
@@ -202,18 +204,23 @@ func trailerFailure(b *wireBody) *Result {
 }
 
 func (in *instance) postInitError(req *wireRequest, body *wireBody) (reply, error) {
-	data, over, err := body.readLimited(MaxResponse)
-	if err != nil {
-		return reply{}, err
-	}
-	if over {
-		return payloadTooLarge, nil
-	}
-	res := &Result{Payload: data, ContentType: "application/json", FunctionError: Unhandled, ErrorType: errorTypeOf(req.errorType, data)}
-	if !in.reportInit(res) {
+	if !in.claimInit() {
 		return forbidden("InitError"), nil
 	}
-	return accepted, nil
+	body.keep = true
+	data, over, err := body.readLimited(MaxError)
+	res, answer := &Result{Payload: data, ContentType: "application/json", FunctionError: Unhandled, ErrorType: errorTypeOf(req.errorType, data)}, accepted
+	switch {
+	case over:
+		res, answer = errorTooLarge(req.errorType), errorRefused
+	case err != nil:
+		in.unclaimInit()
+		return reply{}, err
+	}
+	if !in.reportInit(res) {
+		answer = forbidden("InitError")
+	}
+	return answer, err
 }
 
 // reply is one answer of the Runtime API but that to "next".
@@ -229,9 +236,14 @@ var (
 	notFound        = reply{status: 404, text: "Not Found", body: errorBody("NotFound", "404 page not found")}
 	invalidID       = reply{status: 400, text: "Bad Request", body: errorBody("InvalidRequestID", "Invalid request ID")}
 	invalidMode     = reply{status: 400, text: "Bad Request", body: errorBody("InvalidFunctionResponseMode", "Invalid function response mode")}
-	payloadTooLarge = reply{status: 413, text: "Request Entity Too Large", body: errorBody("RequestEntityTooLarge",
-		"Exceeded maximum allowed payload size ("+strconv.Itoa(MaxResponse)+" bytes).")}
+	payloadTooLarge = tooMuch(MaxResponse)
+	errorRefused    = tooMuch(MaxError)
 )
+
+func tooMuch(limit int) reply {
+	return reply{status: 413, text: "Request Entity Too Large", body: errorBody("RequestEntityTooLarge",
+		"Exceeded maximum allowed payload size ("+strconv.Itoa(limit)+" bytes).")}
+}
 
 // forbidden refuses what the runtime's state does not allow.
 func forbidden(to string) reply {

@@ -29,6 +29,12 @@ func responseTooLarge() *Result {
 		"Response payload size exceeded maximum allowed payload size ("+strconv.Itoa(MaxResponse)+" bytes).")
 }
 
+// errorTooLarge stands for an error whose document was not kept.
+func errorTooLarge(header string) *Result {
+	return failure(errorTypeOf(header, nil),
+		"The document of the error exceeded the maximum size of an error ("+strconv.Itoa(MaxError)+" bytes).")
+}
+
 func truncated() *Result {
 	return failure("Runtime.TruncatedResponse", "Response truncated")
 }

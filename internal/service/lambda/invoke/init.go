@@ -39,11 +39,31 @@ func badEntrypoint(err error) (*initFailure, error) {
 	return nil, err
 }
 
-// reportInit takes a runtime's report that it cannot initialise; false: it is
-// too late for that.
+// claimInit lets one report that the runtime cannot initialise be read; false:
+// it is too late for one, or another is being read. reportInit or unclaimInit
+// ends the claim.
+func (in *instance) claimInit() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.state != stateInit || in.failed != nil || in.reporting {
+		return false
+	}
+	in.reporting = true
+	return true
+}
+
+// unclaimInit is for a report that was broken off.
+func (in *instance) unclaimInit() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.reporting = false
+}
+
+// reportInit takes the report that was claimed; false: it has become too late.
 func (in *instance) reportInit(res *Result) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	in.reporting = false
 	if in.state != stateInit || in.failed != nil {
 		return false
 	}

@@ -40,17 +40,18 @@ type instance struct {
 	ready    chan struct{} // closed when initialisation ended, one way or the other
 	gone     chan struct{} // closed when the state becomes dead
 
-	mu       sync.Mutex
-	state    state
-	parked   *apiConn          // waits for the answer to "next"
-	cur      *invocation       // from running until the runtime asks for the next
-	pending  *invocation       // given to a cell that is not parked yet
-	conns    map[*apiConn]bool // open connections
-	failed   *initFailure      // why initialisation failed
-	initTook time.Duration     // told once, in the first report
-	timer    *time.Timer       // at cur's deadline
-	peak     int64             // memory, in bytes,
-	peakAt   time.Time         // as of then
+	mu        sync.Mutex
+	state     state
+	parked    *apiConn          // waits for the answer to "next"
+	cur       *invocation       // from running until the runtime asks for the next
+	pending   *invocation       // given to a cell that is not parked yet
+	conns     map[*apiConn]bool // open connections
+	failed    *initFailure      // why initialisation failed
+	reporting bool              // such a report is being read
+	initTook  time.Duration     // told once, in the first report
+	timer     *time.Timer       // at cur's deadline
+	peak      int64             // memory, in bytes,
+	peakAt    time.Time         // as of then
 
 	// These are the fleet's mu's.
 	listed    bool // in its pool, free for a request

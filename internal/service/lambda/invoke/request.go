@@ -46,9 +46,11 @@ type Result struct {
 // cause.
 const Unhandled = "Unhandled"
 
-// Limits of a payload in bytes, as AWS enforces them.
+// Limits of a payload in bytes, as AWS enforces them; that of the document of an
+// error is ours.
 const (
 	MaxResponse         = 6*1024*1024 + 100
 	MaxStreamedResponse = 200 * 1024 * 1024
+	MaxError            = 256 * 1024
 	MaxTail             = 4096
 )

@@ -17,7 +17,8 @@ type wireBody struct {
 	done    bool
 	err     error
 
-	errorType string // trailers
+	keep      bool // somebody wants the trailers, which may be long:
+	errorType string
 	errorBody string
 }
 
@@ -123,9 +124,13 @@ func hexDigit(c byte) int64 {
 }
 
 func (b *wireBody) readTrailers() error {
+	limit := wireBuffer
+	if b.keep {
+		limit = wireTrailer
+	}
 	total := 0
 	for {
-		line, err := b.longLine(wireTrailer - total)
+		line, err := b.longLine(limit - total)
 		if err != nil {
 			return err
 		}
