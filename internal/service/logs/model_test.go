@@ -59,6 +59,7 @@ func TestModel(t *testing.T) {
 		m := &machine{harness: h, model: model{}}
 		h.now = start
 		m.clear(t) // a run that rapid broke off may have left something
+		m.begin(t)
 		t.Repeat(map[string]func(*rapid.T){
 			"":             func(*rapid.T) {},
 			"create group": m.createGroup, "delete group": m.deleteGroup,
@@ -69,6 +70,16 @@ func TestModel(t *testing.T) {
 		})
 		m.clear(t)
 	})
+}
+
+// begin makes a group with streams, so that most that is done later succeeds.
+func (m *machine) begin(t *rapid.T) {
+	do(m.harness, t, api.OpCreateLogGroup, &api.CreateLogGroupRequest{LogGroupName: ptr("a")})
+	m.model["a"] = &modelGroup{streams: map[string][]modelEvent{}}
+	for _, stream := range []string{"s", "t"} {
+		do(m.harness, t, api.OpCreateLogStream, &api.CreateLogStreamRequest{LogGroupName: ptr("a"), LogStreamName: &stream})
+		m.model["a"].streams[stream] = nil
+	}
 }
 
 // clear removes everything and checks that nothing is left.
@@ -145,8 +156,9 @@ func (m *machine) deleteStream(t *rapid.T) {
 // them too far back or ahead.
 func (m *machine) put(t *rapid.T) {
 	group, stream, g, exists := m.draw(t)
-	span := rapid.SampledFrom([]int64{3, 10 * 60_000, millisPerDay}).Draw(t, "span")
-	first := m.now.UnixMilli() - rapid.Int64Range(-3*3_600_000, 15*millisPerDay).Draw(t, "age")
+	span := rapid.SampledFrom([]int64{3, chunkSpan, 2 * chunkSpan, millisPerDay}).Draw(t, "span")
+	age := rapid.OneOf(rapid.Int64Range(-3*3_600_000, 15*millisPerDay), rapid.Int64Range(0, 3*chunkSpan))
+	first := m.now.UnixMilli() - age.Draw(t, "age")
 	offsets := rapid.SliceOfN(rapid.Int64Range(0, span), 1, 6).Draw(t, "offsets")
 	slices.Sort(offsets)
 	var batch []*api.InputLogEvent

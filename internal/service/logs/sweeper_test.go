@@ -90,7 +90,6 @@ func TestExpiry(t *testing.T) {
 // takes, and a stream made again under the name begins empty.
 func TestSweepDeleted(t *testing.T) {
 	h := newHarness(t)
-	_ = h.service.Close() // sweep by hand
 	h.stream("g", "s")
 	h.stream("h", "s")
 	for range 2*sweepRows + 1 {
@@ -117,6 +116,8 @@ func TestSweepDeleted(t *testing.T) {
 // A deletion wakes the sweeper; nobody has to wait for its next round.
 func TestSweeperWakes(t *testing.T) {
 	h := newHarness(t)
+	h.service.sweeper = startSweeper(h.DB, time.Hour)
+	defer h.service.sweeper.close()
 	h.stream("g", "s")
 	h.put("g", "s", "x")
 	gone := make(chan struct{}, 1)
