@@ -9,55 +9,66 @@ import (
 	"cloister/internal/awsapi/sigv4"
 )
 
-// identity is what a request says of who makes it.
-type identity struct {
-	signed bool
-	keyID  string // the access key that it names
-	scope  string // the service that the signature is for
-}
-
 // authenticate finds who calls and sets it in c. It returns the body, whose
-// hash the signature has been checked against. An access key that nobody holds
-// is refused before the body is read.
-func (d *Door) authenticate(c *Call, r *http.Request) (identity, []byte, error) {
-	signature, wireErr := sigv4.Parse(r)
+// hash the signature has been checked against. What the header alone shows to
+// be wrong is refused before the body is read.
+func (d *Door) authenticate(c *Call, s *sigv4.Signature, match *awsapi.Match, from *intake) ([]byte, error) {
+	if s == nil {
+		return d.unsigned(match, from)
+	}
+	c.Principal = claimant(s.AccessKeyID)
+	if err := d.checkScope(s, match); err != nil {
+		return nil, err
+	}
+	credential, wireErr := d.directory.Credential(c, s.AccessKeyID, s.SessionToken)
 	if wireErr != nil {
-		return identity{}, nil, unauthenticated(wireErr)
+		return nil, unauthenticated(wireErr)
 	}
-	if signature == nil {
-		// What an unknown caller asks for may be public, and only the body tells.
-		body, err := readBody(r, maxUnsigned)
-		return identity{}, body, err
-	}
-	id := identity{signed: true, keyID: signature.AccessKeyID, scope: signature.Service}
-	if err := d.checkScope(signature); err != nil {
-		return id, nil, err
-	}
-	credential, wireErr := d.directory.Credential(c, signature.AccessKeyID, signature.SessionToken)
-	if wireErr != nil {
-		return id, nil, unauthenticated(wireErr)
-	}
-	key, kept := d.keys.Key(signature, credential.Secret)
-	body, err := d.verify(c, signature, key, r)
+	key, kept := d.keys.Key(s, credential.Secret)
+	body, err := d.verify(c, s, key, from)
 	if err != nil {
-		return id, nil, err
+		return nil, err
 	}
 	if !kept {
-		d.keys.Keep(signature, credential.Secret, key)
+		d.keys.Keep(s, credential.Secret, key)
 	}
 	c.Principal = credential.Principal
 	c.Account = accountOf(c.Principal)
-	c.Region = signature.Region
-	return id, body, nil
+	c.Region = s.Region
+	return body, nil
 }
 
-// checkScope refuses a signature for what is no region or none of the services:
-// both names go on into keys, ARNs and caches.
-func (d *Door) checkScope(s *sigv4.Signature) error {
-	if !isRegion(s.Region) {
-		return unauthenticated(scopeError("Credential should be scoped to a valid region. "))
+// unsigned returns the body of an unsigned request, which is read only where
+// the request may be for an operation that is public.
+func (d *Door) unsigned(match *awsapi.Match, from *intake) ([]byte, error) {
+	if !d.mayBePublic(match) {
+		return nil, unauthenticated(sigv4.MissingAuthenticationToken())
 	}
-	if !d.signing[s.Service] {
+	from.limit = min(from.limit, maxUnsigned)
+	return from.plain()
+}
+
+func (d *Door) mayBePublic(match *awsapi.Match) bool {
+	if isForm(match) {
+		return d.publicForms
+	}
+	return d.isPublic(match.Operation)
+}
+
+func (d *Door) isPublic(op *awsapi.Operation) bool {
+	e, ok := d.entries[op]
+	return ok && e.class == ClassPublic
+}
+
+// checkScope refuses a signature for what is no region, or for another service
+// than the request is for: both names go on into keys, ARNs and caches.
+func (d *Door) checkScope(s *sigv4.Signature, match *awsapi.Match) error {
+	switch {
+	case !isRegion(s.Region):
+		return unauthenticated(scopeError("Credential should be scoped to a valid region. "))
+	case match.Service != nil && match.Service.SigningName != s.Service:
+		return unauthenticated(scopeError("Credential should be scoped to correct service: '" + match.Service.SigningName + "'. "))
+	case !d.signing[s.Service]:
 		return unauthenticated(scopeError("Credential should be scoped to correct service. "))
 	}
 	return nil
@@ -66,9 +77,12 @@ func (d *Door) checkScope(s *sigv4.Signature) error {
 // verify checks the signature and returns the body that it covers. A body
 // whose hash is declared ahead is read only once its signature is known good;
 // of an aws-chunked body nothing counts before its own signature is checked.
-func (d *Door) verify(c *Call, s *sigv4.Signature, key sigv4.SigningKey, r *http.Request) ([]byte, error) {
+func (d *Door) verify(c *Call, s *sigv4.Signature, key sigv4.SigningKey, from *intake) ([]byte, error) {
+	if err := verdict(s.Plausible(c.Time)); err != nil {
+		return nil, err
+	}
 	if s.NeedsBody() {
-		body, err := readBody(r, maxBody)
+		body, err := from.plain()
 		if err != nil {
 			return nil, err
 		}
@@ -78,10 +92,20 @@ func (d *Door) verify(c *Call, s *sigv4.Signature, key sigv4.SigningKey, r *http
 	if err := verdict(s.Verify(key, c.Time)); err != nil {
 		return nil, err
 	}
-	if r.ContentLength > maxBody {
-		return nil, tooLarge()
+	return from.read(verifying{s.Body(key, from.request.Body)})
+}
+
+// verifying is a reader whose wire errors say that the body is not the one that
+// was signed.
+type verifying struct{ io.Reader }
+
+func (v verifying) Read(p []byte) (int, error) {
+	n, err := v.Reader.Read(p)
+	var wire *awsapi.Error
+	if errors.As(err, &wire) {
+		err = unauthenticated(wire)
 	}
-	return readVerified(s.Body(key, r.Body), r.ContentLength)
+	return n, err
 }
 
 func verdict(e *awsapi.Error) error {
@@ -91,31 +115,15 @@ func verdict(e *awsapi.Error) error {
 	return unauthenticated(e)
 }
 
-// readVerified reads a body that fails at its end if it is not what was signed.
-func readVerified(r io.Reader, size int64) ([]byte, error) {
-	body, err := readSized(io.LimitReader(r, maxBody+1), size)
-	var wireErr *awsapi.Error
-	switch {
-	case errors.As(err, &wireErr):
-		return nil, unauthenticated(wireErr)
-	case err != nil:
-		return nil, badRequest(err)
-	case len(body) > maxBody:
-		return nil, tooLarge()
-	}
-	return body, nil
-}
-
-// entrance refuses a signature made for another service than the operation's,
-// and an unsigned call of an operation that is not public.
-func (d *Door) entrance(id identity, match *awsapi.Match) error {
-	if id.signed {
-		if s := match.Service; s != nil && s.SigningName != id.scope {
-			return unauthenticated(scopeError("Credential should be scoped to correct service: '" + s.SigningName + "'. "))
-		}
+// entrance refuses an unsigned call of an operation that is not public. Of a
+// signed one, whose signature is good and for the right service by now, it
+// notes that the key was used.
+func (d *Door) entrance(c *Call, s *sigv4.Signature, match *awsapi.Match) error {
+	if s != nil {
+		d.directory.Used(s.AccessKeyID, s.Service, s.Region, c.Time)
 		return nil
 	}
-	if e, ok := d.entries[match.Operation]; !ok || e.class != ClassPublic {
+	if !d.isPublic(match.Operation) {
 		return unauthenticated(sigv4.MissingAuthenticationToken())
 	}
 	return nil

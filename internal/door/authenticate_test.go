@@ -1,8 +1,11 @@
 package door_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -246,9 +249,85 @@ func TestOverHTTP(t *testing.T) {
 	}
 }
 
+// A client that hangs up in the middle of its body has called nothing, and that
+// is in the log.
+func TestHangUp(t *testing.T) {
+	s := newStage(t)
+	done := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.Door.ServeHTTP(w, r)
+		close(done)
+	}))
+	defer server.Close()
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := createGroup("g")
+	s.Sign(r, s.Key(s.Root(), &logs.Service))
+	head := "POST / HTTP/1.1\r\nHost: example.com\r\nContent-Length: 20\r\n"
+	for name, values := range r.Header {
+		head += name + ": " + values[0] + "\r\n"
+	}
+	if _, err := io.WriteString(conn, head+"\r\n{\"logGroup"); err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	<-done
+	if rec := s.last(1); rec.ErrorCode != "InvalidRequestException" || s.runs != 0 {
+		t.Errorf("audited as %+v", rec)
+	}
+}
+
 func withBody(r *http.Request) *http.Request {
 	if r.Body == nil {
 		r.Body = http.NoBody
 	}
 	return r
+}
+
+// deadlines remembers the time limits that are set for reading.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	set []time.Time
+}
+
+func (d *deadlines) SetReadDeadline(t time.Time) error {
+	d.set = append(d.set, t)
+	return nil
+}
+
+// A body has as much time as its size allows, and the handler as much as it
+// wants.
+func TestSlowBodies(t *testing.T) {
+	s := newStage(t)
+	key := s.Key(s.Root(), &logs.Service)
+	w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+	s.act = func(*door.Call) error {
+		if len(w.set) != 2 || !w.set[1].IsZero() {
+			t.Errorf("while the handler runs the limits are %v", w.set)
+		}
+		return nil
+	}
+	s.Door.ServeHTTP(w, s.Sign(deleteGroup(), key))
+	if w.Code != 200 || len(w.set) != 2 || time.Until(w.set[0]) > 31*time.Second {
+		t.Errorf("status %d, limits %v", w.Code, w.set)
+	}
+	w = &deadlines{ResponseRecorder: httptest.NewRecorder()}
+	s.Door.ServeHTTP(w, s.Sign(getFunction(), s.Key(s.Root(), &lambda.Service)))
+	if w.Code != 200 || w.set != nil {
+		t.Errorf("without a body: status %d, limits %v", w.Code, w.set)
+	}
+}
+
+// A hash that is declared ahead is checked while the body is read.
+func TestDeclaredHash(t *testing.T) {
+	s := newStage(t)
+	sum := sha256.Sum256([]byte(`{"logGroupName":"g"}`))
+	r := createGroup("g")
+	r.Header.Set("X-Amz-Content-Sha256", hex.EncodeToString(sum[:]))
+	answered(t, s.Serve(s.Sign(r, s.Key(s.Root(), &logs.Service))), 200)
+	if !s.has("g") {
+		t.Error("it did nothing")
+	}
 }

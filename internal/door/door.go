@@ -9,7 +9,7 @@ import (
 	"cloister/internal/store"
 )
 
-// Config is what a door needs. All of it is required but the clock.
+// Config is what a door needs. All of it is required but the clock and the bound.
 type Config struct {
 	DB        *store.DB
 	Audit     *audit.Log
@@ -18,7 +18,13 @@ type Config struct {
 	Region    string // the node's own region, for calls that name none
 
 	Now func() time.Time // nil for the system's clock
+
+	// BodyBytes is the memory that the bodies of all requests in flight may
+	// take together, 512 MB when zero. Beyond it callers are told to slow down.
+	BodyBytes int64
 }
+
+const usualBodyBytes = 512 << 20
 
 // Door authenticates, authorises, runs and audits calls. Register operations
 // before the first call; after that it is safe for concurrent use.
@@ -32,12 +38,18 @@ type Door struct {
 	keys      *sigv4.KeyCache
 	entries   map[*awsapi.Operation]*entry
 	now       func() time.Time
+	bodies    budget
+
+	publicForms bool // an operation of a query protocol is public
 }
 
 // New makes a door with nothing registered: every call is refused.
 func New(c Config) *Door {
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.BodyBytes == 0 {
+		c.BodyBytes = usualBodyBytes
 	}
 	return &Door{
 		db:        c.DB,
@@ -49,6 +61,7 @@ func New(c Config) *Door {
 		keys:      sigv4.NewKeyCache(10_000),
 		entries:   map[*awsapi.Operation]*entry{},
 		now:       c.Now,
+		bodies:    budget{most: c.BodyBytes},
 	}
 }
 

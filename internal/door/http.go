@@ -1,22 +1,15 @@
 package door
 
 import (
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/google/uuid"
 
 	"cloister/internal/awsapi"
-)
-
-const (
-	// maxBody bounds a request's body: Lambda takes code of 50 MB in one call,
-	// which base64 makes a third larger.
-	maxBody = 70 << 20
-	// maxUnsigned bounds the body of a caller nobody knows.
-	maxUnsigned = 1 << 20
+	"cloister/internal/awsapi/sigv4"
 )
 
 // ServeHTTP takes a request from the wire through authentication,
@@ -24,6 +17,7 @@ const (
 // that the request means.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := d.wireCall(r)
+	limitReading(w, r, c.Time)
 	match, out, err := d.answer(c, r)
 	if err != nil {
 		refuse(w, c, match, err)
@@ -32,6 +26,42 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := match.Encode(w, c.RequestID, out); err != nil {
 		slog.Debug("the answer could not be sent", "requestID", c.RequestID, "error", err)
 	}
+}
+
+// minRate is how many bytes of a body a client must send in a second.
+const minRate = 32 << 10
+
+// limitReading bounds the time that a body may take, by its size: whoever sends
+// one slowly must not keep its memory for ever. Once the body has ended the
+// limit is lifted, since a connection that cannot be read any more would cancel
+// the handler.
+func limitReading(w http.ResponseWriter, r *http.Request, now time.Time) {
+	if r.ContentLength == 0 {
+		return
+	}
+	size := r.ContentLength
+	if size < 0 || size > maxBody {
+		size = maxBody
+	}
+	control := http.NewResponseController(w)
+	limit := now.Add(30*time.Second + time.Duration(size/minRate)*time.Second)
+	if control.SetReadDeadline(limit) == nil { // a recorder in a test has none
+		r.Body = &limitedBody{r.Body, control}
+	}
+}
+
+// limitedBody lifts the time limit at the body's end.
+type limitedBody struct {
+	io.ReadCloser
+	control *http.ResponseController
+}
+
+func (b *limitedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF {
+		_ = b.control.SetReadDeadline(time.Time{})
+	}
+	return n, err
 }
 
 func (d *Door) wireCall(r *http.Request) *Call {
@@ -52,8 +82,8 @@ func (d *Door) wireCall(r *http.Request) *Call {
 
 // answer runs the request. The match tells the protocol of the answer, also of
 // a refusal; it is nil only after a panic.
-func (d *Door) answer(c *Call, r *http.Request) (*awsapi.Match, any, error) {
-	match, in, err := d.admit(c, r)
+func (d *Door) answer(c *Call, r *http.Request, body *intake) (*awsapi.Match, any, error) {
+	match, in, err := d.admit(c, r, body)
 	if err != nil {
 		return match, nil, d.finish(c, err)
 	}
@@ -61,33 +91,52 @@ func (d *Door) answer(c *Call, r *http.Request) (*awsapi.Match, any, error) {
 	return match, out, err
 }
 
-// admit finds out who calls and what for, and reads the input, which is decoded
-// only once the caller is known.
-func (d *Door) admit(c *Call, r *http.Request) (match *awsapi.Match, in any, err error) {
+// admit finds out who calls and what for, and reads the input: what can be told
+// from the header is told before the body is read, and the body is decoded only
+// once the caller is known.
+func (d *Door) admit(c *Call, r *http.Request, from *intake) (match *awsapi.Match, in any, err error) {
 	defer rescue(c, &err)
+	signature, malformed := sigv4.Parse(r)
+	match, unknown := d.recognise(c, r, signature, nil)
 	if err := d.healthy(); err != nil {
-		match, _ = d.router.Recognise(r, "", nil)
 		return match, nil, unavailable(err)
 	}
-	id, body, err := d.authenticate(c, r)
-	match, unknown := d.router.Recognise(r, id.scope, body)
-	c.Operation = match.Operation
-	if err == nil {
-		err = d.entrance(id, match)
-	} else {
-		c.Principal = claimant(id.keyID)
+	if malformed != nil {
+		return match, nil, unauthenticated(malformed)
 	}
+	from.limit, from.op = bodyLimit(match), match.Operation
+	body, err := d.authenticate(c, signature, match, from)
 	if err != nil {
 		return match, nil, err
 	}
-	if id.signed {
-		d.directory.Used(id.keyID, id.scope, c.Region, c.Time)
+	if isForm(match) {
+		match, unknown = d.recognise(c, r, signature, body)
+	}
+	if err := d.entrance(c, signature, match); err != nil {
+		return match, nil, err
 	}
 	if unknown != nil {
 		return match, nil, unknown
 	}
 	in, err = d.decode(c, match, r, body)
 	return match, in, err
+}
+
+// recognise finds the operation, of the services that the signature is for. In
+// the query protocols only the body tells, which is nil before it is read.
+func (d *Door) recognise(c *Call, r *http.Request, s *sigv4.Signature, body []byte) (*awsapi.Match, *awsapi.Error) {
+	scope := ""
+	if s != nil {
+		scope = s.Service
+	}
+	match, unknown := d.router.Recognise(r, scope, body)
+	c.Operation = match.Operation
+	return match, unknown
+}
+
+// isForm says whether the body has a say in what the request means.
+func isForm(m *awsapi.Match) bool {
+	return m.Protocol == awsapi.Query || m.Protocol == awsapi.EC2Query
 }
 
 // decode reads the input of a registered operation and validates it against the
@@ -121,58 +170,8 @@ func refuse(w http.ResponseWriter, c *Call, match *awsapi.Match, err error) {
 		match = &awsapi.Match{Protocol: awsapi.RestJSON}
 	}
 	e := inProtocol(wireError(err), match.Protocol)
-	if e.Status == http.StatusRequestEntityTooLarge {
+	if e.Status == http.StatusRequestEntityTooLarge || e.Status == http.StatusRequestTimeout {
 		w.Header().Set("Connection", "close")
 	}
 	match.EncodeError(w, c.RequestID, e)
-}
-
-// readBody reads a whole body of at most limit bytes.
-func readBody(r *http.Request, limit int64) ([]byte, error) {
-	if r.ContentLength > limit {
-		return nil, tooLarge()
-	}
-	body, err := readSized(io.LimitReader(r.Body, limit+1), r.ContentLength)
-	if err != nil {
-		return nil, badRequest(err)
-	}
-	if int64(len(body)) > limit {
-		return nil, tooLarge()
-	}
-	return body, nil
-}
-
-// readSized reads r to its end. A declared size is trusted for what costs
-// nothing: up to a megabyte is set aside at once.
-func readSized(r io.Reader, size int64) ([]byte, error) {
-	room := int64(512)
-	if size >= 0 {
-		room = min(size+1, 1<<20)
-	}
-	buf := make([]byte, 0, room)
-	for {
-		if len(buf) == cap(buf) {
-			buf = append(buf, 0)[:len(buf)]
-		}
-		n, err := r.Read(buf[len(buf):cap(buf)])
-		buf = buf[:len(buf)+n]
-		if err == io.EOF {
-			return buf, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-}
-
-func tooLarge() *awsapi.Error {
-	e := awsapi.Errorf("RequestEntityTooLargeException", "Request must be smaller than %d bytes for the operation", maxBody)
-	e.Status = http.StatusRequestEntityTooLarge
-	return e
-}
-
-func badRequest(cause error) *awsapi.Error {
-	e := awsapi.Errorf("InvalidRequestException", "The request body could not be read to its end.")
-	e.Cause = cause
-	return e
 }

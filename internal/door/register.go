@@ -2,6 +2,7 @@ package door
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 
 	"cloister/internal/awsapi"
@@ -86,6 +87,13 @@ func (d *Door) register(e *entry) {
 		panic(fmt.Sprintf("door: %s is registered twice", e.op.Name))
 	}
 	d.entries[e.op] = e
+	if e.class == ClassPublic {
+		d.publicForms = d.publicForms || speaksForms(e.op.Service)
+	}
+}
+
+func speaksForms(s *awsapi.Service) bool {
+	return slices.Contains(s.Protocols, awsapi.Query) || slices.Contains(s.Protocols, awsapi.EC2Query)
 }
 
 // Registered describes one registered operation.
