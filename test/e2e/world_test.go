@@ -100,7 +100,11 @@ func (w *world) ended() error {
 	if !p.wait(30 * time.Second) {
 		return fmt.Errorf("the node did not stop within 30 s of SIGTERM")
 	}
-	return p.err
+	if p.err != nil {
+		text, _ := os.ReadFile(filepath.Join(w.work, "node.stderr"))
+		return fmt.Errorf("the node ended: %w\n%s", p.err, text[max(0, len(text)-4000):])
+	}
+	return nil
 }
 
 // start starts a node and points the script's environment to it.
