@@ -16,6 +16,23 @@ type HostOptions struct {
 	// root; nothing of anybody in them) once the first was started or
 	// [Host.Prepare] called. 0 keeps none. One costs about 0.6 MB.
 	Ahead int
+	// MemoryBytes is how much memory all cells may use together, whatever each
+	// may use. At that limit the one that uses most is ended, as out of memory.
+	// 0: DefaultMemory.
+	MemoryBytes int64
+}
+
+// DefaultMemory is how many bytes all cells of a host may use together if nobody
+// chose: what the machine has, or what the control groups above leave of it,
+// without the larger of a quarter and 1 GiB for the node and everything else; of
+// a machine with less than 2 GiB the half. 0 where that cannot be found, and no
+// cell can be started.
+func DefaultMemory() int64 {
+	n, err := child.CellsMemory()
+	if err != nil {
+		return 0
+	}
+	return int64(n)
 }
 
 // Host starts cells through a small spawner process of its own. Its methods may
@@ -40,7 +57,7 @@ var errClosed = errors.New("the host of cells is closed")
 // anything, so that the rest of a node works there: Start refuses and Probe
 // says why.
 func NewHost(opts HostOptions) (*Host, error) {
-	sp, err := startSpawner()
+	sp, err := startSpawner(opts)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +87,7 @@ func (h *Host) spawner() (*spawner, error) {
 	if !h.sp.gone() {
 		return h.sp, nil
 	}
-	sp, err := startSpawner()
+	sp, err := startSpawner(h.opts)
 	if err == nil {
 		h.sp = sp
 	}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -30,7 +31,7 @@ type spawner struct {
 // startSpawner executes this binary as the spawner: in a session of its own, so
 // that what a terminal sends to the node does not end it, and with no
 // environment, since the node's holds secrets.
-func startSpawner() (*spawner, error) {
+func startSpawner(opts HostOptions) (*spawner, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("make the spawner's socket: %w", err)
@@ -43,7 +44,7 @@ func startSpawner() (*spawner, error) {
 	}
 	cmd := &exec.Cmd{
 		Path:        "/proc/self/exe",
-		Args:        []string{child.SpawnerName},
+		Args:        []string{child.SpawnerName, strconv.FormatInt(opts.MemoryBytes, 10)},
 		Env:         []string{"GOMAXPROCS=4"},
 		Dir:         "/",
 		Stderr:      os.Stderr, // for a panic

@@ -75,7 +75,7 @@ func (s *spawner) prepare(c *cell, o *Order, raw []byte, files []int) error {
 		return failed(LayerMemory, "watch for out of memory", err)
 	}
 	if event >= 0 {
-		if err := s.oom.add(c.id, event); err != nil {
+		if err := s.oom.add(c.id, event, func() bool { _, oom := c.group.usage(); return oom }); err != nil {
 			return failed(LayerMemory, "watch for out of memory", err)
 		}
 	}

@@ -127,19 +127,26 @@ func (m mountLine) inside(place string) (string, bool) {
 // errNoCgroups is the reason where neither version can be used.
 var errNoCgroups = errors.New("no control group file system is mounted; mount cgroup2 on /sys/fs/cgroup")
 
-// openGroups finds the version that has the controllers needed.
-func openGroups() (groups, error) {
+// openGroups finds the version that has the controllers needed. All cells
+// together get that many bytes of memory; 0: CellsMemory.
+func openGroups(memory uint64) (groups, error) {
+	if memory == 0 {
+		var err error
+		if memory, err = CellsMemory(); err != nil {
+			return nil, err
+		}
+	}
 	v1, v2, err := hierarchies()
 	if err != nil {
 		return nil, err
 	}
-	if g, err := openGroups1(v1); g != nil || err != nil {
+	if g, err := openGroups1(v1, memory); g != nil || err != nil {
 		return g, err
 	}
 	if v2 == "" {
 		return nil, errNoCgroups
 	}
-	return openGroups2(v2)
+	return openGroups2(v2, memory)
 }
 
 // groupPrefix begins the names of spawners' directories. Process ids mean

@@ -19,7 +19,7 @@ type dirs1 struct{ memory, cpu, pids string }
 
 // openGroups1 returns nil and no error where version 1 has none of the
 // controllers.
-func openGroups1(trees []hierarchy) (groups, error) {
+func openGroups1(trees []hierarchy, memory uint64) (groups, error) {
 	own := map[string]string{}
 	for _, h := range trees {
 		for _, c := range h.controllers {
@@ -41,6 +41,9 @@ func openGroups1(trees []hierarchy) (groups, error) {
 		if err := os.Mkdir(dir, 0o755); err != nil && !os.IsExist(err) {
 			return nil, errors.New(err.Error() + "; run as root, or on a machine with cgroup version 2 and delegation")
 		}
+	}
+	if err := limitTogether1(g.memory, memory); err != nil {
+		return nil, err
 	}
 	return g, put(g.cpu+"/cpu.shares", strconv.FormatUint(shares(1000*uint64(runtime.NumCPU())), 10))
 }
@@ -73,15 +76,8 @@ type group1 struct{ dirs1 }
 func (c *group1) directory() int { return -1 }
 
 func (c *group1) set(l Limits) error {
-	memory := strconv.FormatUint(l.Memory, 10)
-	if err := put(c.memory+"/memory.limit_in_bytes", memory); err != nil {
-		return failed(LayerMemory, "limit memory", err)
-	}
-	// Memory and swap together; the file is missing where swap is not counted.
-	if swap := c.memory + "/memory.memsw.limit_in_bytes"; exists(swap) {
-		if err := put(swap, memory); err != nil {
-			return failed(LayerMemory, "limit swap", err)
-		}
+	if err := limitMemory1(c.memory, l.Memory); err != nil {
+		return failed(LayerMemory, "limit memory and swap", err)
 	}
 	if err := put(c.cpu+"/cpu.shares", strconv.FormatUint(shares(l.CPUMillis), 10)); err != nil {
 		return failed(LayerCPU, "set the share", err)
@@ -103,8 +99,9 @@ func (d dirs1) moveHere() error {
 	return nil
 }
 
-// watch asks for an event at every out-of-memory: version 1 ends only one
-// process of the group, and the others must not go on without it.
+// watch asks for an event at every out-of-memory, of the group or of those above
+// it: version 1 ends only one process, and the others of its cell must not go on
+// without it.
 func (c *group1) watch() (int, error) {
 	control, err := syscall.Open(c.memory+"/memory.oom_control", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 	if err != nil {

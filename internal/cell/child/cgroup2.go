@@ -19,7 +19,7 @@ const undelegated = "; run the node as root, or in a delegated scope: systemd-ru
 
 // openGroups2 makes the directory below the node's own group, or, where that
 // can not pass on the controllers and the node is root, at the top.
-func openGroups2(own string) (groups, error) {
+func openGroups2(own string, memory uint64) (groups, error) {
 	parents := []string{own}
 	if top := mountPoint2(own); top != own && os.Geteuid() == 0 {
 		parents = append(parents, top)
@@ -32,6 +32,9 @@ func openGroups2(own string) (groups, error) {
 			g := &groups2{parent + "/" + ownName()}
 			if err = os.Mkdir(g.dir, 0o755); err == nil {
 				err = enable(g.dir)
+			}
+			if err == nil {
+				err = limitTogether2(g.dir, memory)
 			}
 			if err == nil {
 				err = put(g.dir+"/cpu.weight", strconv.FormatUint(weight(1000*uint64(runtime.NumCPU())), 10))

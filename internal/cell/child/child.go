@@ -11,6 +11,7 @@ package child
 import (
 	"os"
 	"runtime"
+	"strconv"
 )
 
 // The names by which the binary knows what it was executed for.
@@ -26,6 +27,16 @@ const controlFD = 3
 // pid1FD is the sealed program that becomes the cell's first process.
 const pid1FD = 4
 
+// cellsMemory is the argument of the spawner: the bytes of memory that all cells
+// may use together. 0 when there is none.
+func cellsMemory(args []string) uint64 {
+	if len(args) < 2 {
+		return 0
+	}
+	n, _ := strconv.ParseUint(args[1], 10, 64)
+	return n
+}
+
 func init() {
 	if len(os.Args) == 0 {
 		return
@@ -33,7 +44,7 @@ func init() {
 	switch os.Args[0] {
 	case SpawnerName:
 		runtime.LockOSThread()
-		os.Exit(runSpawner())
+		os.Exit(runSpawner(cellsMemory(os.Args)))
 	case StageName:
 		runtime.LockOSThread()
 		os.Exit(runStage())

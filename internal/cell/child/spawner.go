@@ -37,13 +37,13 @@ type spawner struct {
 	oom *oomWatch
 }
 
-func runSpawner() int {
+func runSpawner(memory uint64) int {
 	// Marked, not closed: the Go runtime has files of its own open by now.
 	if err := closeRange(controlFD+1, closeRangeCloexec); err != nil {
 		return 2
 	}
 	syscall.CloseOnExec(controlFD)
-	s, err := newSpawner()
+	s, err := newSpawner(memory)
 	if err != nil {
 		return 2
 	}
@@ -52,7 +52,7 @@ func runSpawner() int {
 	return 0
 }
 
-func newSpawner() (*spawner, error) {
+func newSpawner(memory uint64) (*spawner, error) {
 	s := &spawner{users: newUsers(), cells: map[uint64]*cell{}, pids: map[int]*cell{}, forked: make(chan struct{}, 1), forks: make(chan func())}
 	var err error
 	if s.null, err = syscall.Open("/dev/null", syscall.O_RDWR|syscall.O_CLOEXEC, 0); err != nil {
@@ -63,7 +63,7 @@ func newSpawner() (*spawner, error) {
 		s.trees = true
 		syscall.Close(tree)
 	}
-	s.groups, s.grpErr = openGroups()
+	s.groups, s.grpErr = openGroups(memory)
 	if s.oom, err = newOOMWatch(s.kill); err != nil {
 		return nil, err
 	}
