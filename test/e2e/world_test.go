@@ -32,6 +32,8 @@ func newWorld(env *testscript.Env) *world {
 			_ = w.node.cmd.Process.Signal(syscall.SIGTERM)
 			w.node.wait(10 * time.Second)
 		}
+		// A node that was killed leaves its code mounted, for its next start.
+		_ = syscall.Unmount(filepath.Join(w.root, "code"), syscall.MNT_DETACH)
 	})
 	return w
 }
