@@ -56,6 +56,7 @@ func run() error {
 	root := flag.String("root", ".", "the source tree")
 	only := flag.String("only", "", "run these parts, with commas between: "+names())
 	quick := flag.Bool("quick", false, "short rounds, to see that it works")
+	load := flag.String("load", "", "the load average before anything was built; the default is that of now")
 	out := flag.String("out", "", "write the document to this file; the default is ROOT/docs/benchmarks.md for a whole run, and standard output otherwise")
 	flag.Parse()
 	chosen, err := choose(*only)
@@ -74,7 +75,7 @@ func run() error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(b.work) }()
-	document, err := b.document(chosen)
+	document, err := b.document(chosen, *load)
 	if err != nil || *out == "" { // a run that failed in part replaces no document
 		fmt.Print(document)
 		return err
@@ -105,9 +106,12 @@ func newBench(ctx context.Context, root string, quick bool) (*bench, error) {
 	return b, nil
 }
 
-func (b *bench) document(chosen []part) (string, error) {
+func (b *bench) document(chosen []part, load string) (string, error) {
 	began := time.Now()
 	d := &report.Document{Machine: report.ThisMachine(b.tools.Root, b.work)}
+	if load != "" {
+		d.Machine.Load = load
+	}
 	var failed error
 	for _, p := range chosen {
 		fmt.Fprintf(os.Stderr, "%s: measuring %s\n", time.Since(began).Round(time.Second), p.name)

@@ -13,7 +13,7 @@ import (
 func storage(b *bench) (*report.Section, error) {
 	s := &report.Section{
 		Title: "Store and audit",
-		Method: "Go benchmarks of `internal/store/pebbleengine` and `internal/audit`, which `make bench` compiles and runs in turns. An update is a transaction that is on disk when it returns; its floor appends as many bytes to a file and waits for fdatasync, one at a time. " +
+		Method: "Go benchmarks of `internal/store/pebbleengine` and `internal/audit`, which `make bench` compiles and runs in rounds. An update is a transaction that is on disk when it returns; its floor appends as many bytes to a file and waits for fdatasync, one at a time. " +
 			"Append is what an audited read pays; its floor is one write(2) of as many bytes.",
 	}
 	store, err := b.benchmarks("pebbleengine", "internal/store/pebbleengine", "^(BenchmarkUpdate|BenchmarkFdatasyncFloor)$")

@@ -11,7 +11,6 @@ const busyShare = 0.1
 // Document is a whole run.
 type Document struct {
 	Machine  Machine
-	Took     string
 	Sections []*Section
 }
 
