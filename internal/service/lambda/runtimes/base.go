@@ -36,6 +36,10 @@ var caBundles = []string{
 	"/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem",
 }
 
+// extraBundle is where the platform's own root certificates are, alone, for
+// runtimes that have the public ones built in.
+const extraBundle = "/etc/ssl/cloister.pem"
+
 // certificates is the system's bundle with extra appended.
 func certificates(extra []byte) []byte {
 	for _, f := range caBundles {
@@ -59,6 +63,11 @@ func (t *tree) base(extraCA []byte) error {
 			if err := t.text(p, ca); err != nil {
 				return err
 			}
+		}
+	}
+	if len(extraCA) > 0 {
+		if err := t.text(extraBundle, extraCA); err != nil {
+			return err
 		}
 	}
 	for _, dir := range []string{"/var/task", "/var/runtime", "/var/lang", "/usr/bin"} {

@@ -2,6 +2,7 @@ package runtimes
 
 import (
 	"encoding/json"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -102,8 +103,8 @@ func debianVersion(name string) string {
 // findSDK looks where npm and Debian keep modules, and at what was registered.
 func (n *node) findSDK(o Options) string {
 	dirs := []string{"/usr/local/lib/node_modules", "/usr/lib/node_modules", "/usr/share/nodejs"}
-	if dir := registeredSDK(o, n.name(), "node_modules"); dir != "" {
-		dirs = append([]string{filepath.Join(dir, "node_modules")}, dirs...)
+	if dir := registeredSDK(o, n.name()); dir != "" {
+		return dir
 	}
 	for _, d := range dirs {
 		if isDir(filepath.Join(d, "@aws-sdk")) {
@@ -123,25 +124,34 @@ func (n *node) candidate(o Options) *candidate {
 		}
 		r := &Runtime{
 			Args: []string{n.bin, "/var/runtime/bootstrap.cjs"},
-			Env: []string{"NODE_PATH=/opt/nodejs/node" + n.major() +
-				"/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task"},
+			Env:  nodeEnv(n.major(), o.ExtraCA),
 		}
-		if len(o.ExtraCA) > 0 {
-			r.Env = append(r.Env, "NODE_EXTRA_CA_CERTS=/var/runtime/extra-ca.pem")
-		}
-		return finish(t, r, t.base(o.ExtraCA), t.commands, func() error { return n.lay(t, o.ExtraCA) })
+		return finish(t, r, t.base(o.ExtraCA), t.commands, func() error { return n.lay(t) })
 	}
 	return c
 }
 
-// lay puts the SDK where both require, by NODE_PATH, and import, by walking up
-// from /var/task, find it.
-func (n *node) lay(t *tree, extraCA []byte) error {
+// nodeMajor is the "20" of "nodejs20.x".
+func nodeMajor(runtime string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(runtime, "nodejs"), ".x")
+}
+
+// nodeEnv is what node needs in its environment: where require finds layers and
+// the SDK, as on AWS, and certificates beside those that it has built in.
+func nodeEnv(major string, extraCA []byte) []string {
+	env := []string{"NODE_PATH=/opt/nodejs/node" + major + "/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task"}
+	if len(extraCA) > 0 {
+		env = append(env, "NODE_EXTRA_CA_CERTS="+extraBundle)
+	}
+	return env
+}
+
+// lay puts everything but the function into the root.
+func (n *node) lay(t *tree) error {
 	steps := []func() error{
 		func() error { return t.program(n.bin, n.bin) },
 		func() error { return t.text("/var/runtime/bootstrap.cjs", nodeLoop) },
-		func() error { return t.text("/var/runtime/extra-ca.pem", extraCA) },
-		func() error { return t.symlink("runtime/node_modules", "/var/node_modules") },
+		func() error { return t.nodeModules(n.modules) },
 	}
 	if n.modules != "" {
 		steps = append(steps, func() error { return t.directory(n.modules, "/var/runtime/node_modules") })
@@ -157,19 +167,46 @@ func (n *node) lay(t *tree, extraCA []byte) error {
 	return nil
 }
 
+// nodeModules has import find packages where require does. Import knows no
+// NODE_PATH but walks up from /var/task: it meets the layers' packages in
+// /var/node_modules and then, in /node_modules, links to each of the runtime's,
+// which are the same to both ways.
+func (t *tree) nodeModules(modules string) error {
+	if err := t.symlink("../opt/nodejs/node_modules", "/var/node_modules"); err != nil || modules == "" {
+		return err
+	}
+	packages, err := os.ReadDir(modules)
+	if err != nil {
+		return err
+	}
+	for _, p := range packages {
+		if err := t.symlink("/var/runtime/node_modules/"+p.Name(), "/node_modules/"+p.Name()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // sdkVersion is that of one of the SDK's packages: they are released together.
+// The modules may come from an image: no link leads out of them.
 func sdkVersion(modules string) string {
+	const unknown = "@aws-sdk of unknown version"
 	if modules == "" {
 		return ""
 	}
-	files, _ := filepath.Glob(filepath.Join(modules, "@aws-sdk", "client-*", "package.json"))
+	root, err := os.OpenRoot(modules)
+	if err != nil {
+		return unknown
+	}
+	defer root.Close() //nolint:errcheck // only read from
+	files, _ := fs.Glob(root.FS(), "@aws-sdk/client-*/package.json")
 	for _, f := range files {
 		var p struct {
 			Version string `json:"version"`
 		}
-		if b, err := os.ReadFile(f); err == nil && json.Unmarshal(b, &p) == nil && p.Version != "" {
+		if b, err := root.ReadFile(f); err == nil && json.Unmarshal(b, &p) == nil && p.Version != "" {
 			return "@aws-sdk " + p.Version
 		}
 	}
-	return "@aws-sdk of unknown version"
+	return unknown
 }

@@ -28,7 +28,7 @@ func findPython(s *Set, o Options) {
 			if m == nil || !isDir(filepath.Join(prefix, "lib", "python"+m[1])) {
 				continue
 			}
-			p := &python{bin: bin, prefix: prefix, version: m[1], sdk: registeredSDK(o, "python"+m[1], "boto3")}
+			p := &python{bin: bin, prefix: prefix, version: m[1], sdk: registeredSDK(o, "python"+m[1])}
 			s.add(p.candidate(o))
 		}
 	}
@@ -37,17 +37,6 @@ func findPython(s *Set, o Options) {
 func isDir(p string) bool {
 	st, err := os.Stat(p)
 	return err == nil && st.IsDir()
-}
-
-// registeredSDK is the directory that was registered for name and holds only
-// the SDK.
-func registeredSDK(o Options, name, what string) string {
-	for _, r := range o.Registered {
-		if r.Name == name && isDir(filepath.Join(r.Dir, what)) {
-			return r.Dir
-		}
-	}
-	return ""
 }
 
 func (p *python) candidate(o Options) *candidate {

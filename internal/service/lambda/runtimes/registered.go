@@ -6,123 +6,74 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"cloister/internal/cell"
 )
 
-var runtimeName = regexp.MustCompile(`^(python3\.\d{1,2}|nodejs\d{1,2}\.x|provided(\.al2|\.al2023)?)$`)
-
 // findRegistered adds the runtimes that were registered as whole root file
 // systems. They replace the machine's own of the same name.
 func findRegistered(s *Set, o Options) {
 	for _, r := range o.Registered {
-		if registeredSDK(o, r.Name, "boto3") == r.Dir || registeredSDK(o, r.Name, "node_modules") == r.Dir {
-			if !s.Has(r.Name) {
-				s.refuse(r, errors.New("it holds only the SDK, and this machine has no such interpreter: register a root file system"))
-			}
-			continue
-		}
-		c, err := image(r, o)
-		if err != nil {
+		if err := Check(r); err != nil {
 			s.refuse(r, err)
 			continue
 		}
-		s.add(c)
+		if sdkOnly(r) == "" {
+			s.add(image(r, o))
+		} else if !s.Has(r.Name) {
+			s.refuse(r, errors.New("it holds only the SDK, and this machine has no such interpreter: register a root file system"))
+		}
 	}
 }
 
 func (s *Set) refuse(r Registration, err error) {
 	s.bad = append(s.bad, Status{Name: r.Name, Missing: fmt.Sprintf("the registered %s cannot be used: %v", r.Dir, err),
-		Remedy: "cloister runtimes add " + r.Name + " DIRECTORY"})
-}
-
-// Check says why a registration cannot be used; nil: it can.
-func Check(r Registration) error {
-	if !runtimeName.MatchString(r.Name) {
-		return fmt.Errorf("%q is not a runtime: want python3.N, nodejsN.x, provided.al2 or provided.al2023", r.Name)
-	}
-	if !filepath.IsAbs(r.Dir) || !isDir(r.Dir) {
-		return fmt.Errorf("%q is not an absolute path of a directory", r.Dir)
-	}
-	if isDir(filepath.Join(r.Dir, "boto3")) || isDir(filepath.Join(r.Dir, "node_modules")) {
-		return nil
-	}
-	_, err := imageBinary(r)
-	return err
+		Remedy: "cloister runtimes add " + r.Name + " DIRECTORY, or cloister runtimes remove " + r.Name})
 }
 
 // image is a runtime in a root file system of its own, such as an unpacked OCI
 // image of AWS's. Its own /etc is hidden by the platform's.
-func image(r Registration, o Options) (*candidate, error) {
-	if err := Check(r); err != nil {
-		return nil, err
-	}
-	bin, err := imageBinary(r)
-	if err != nil {
-		return nil, err
-	}
+func image(r Registration, o Options) *candidate {
 	c := &candidate{name: r.Name, sdk: imageSDK(r)}
 	c.build = func() (*Runtime, error) {
+		bin, err := imageBinary(r)
+		if err != nil {
+			return nil, err
+		}
 		t, err := newTree(filepath.Join(o.SupportDir, "image-"+r.Name))
 		if err != nil {
 			return nil, err
 		}
 		rt := &Runtime{}
-		loop := func() error { return nil }
+		steps := []func() error{func() error { return imageBinds(t, r.Dir) }}
 		switch {
 		case strings.HasPrefix(r.Name, "python"):
 			rt.Args = []string{bin, "/var/support/bootstrap.py"}
 			rt.Env = []string{"PYTHONPATH=/var/runtime", "SSL_CERT_FILE=" + caBundles[0]}
-			loop = func() error { return t.text("/var/support/bootstrap.py", pythonLoop) }
+			steps = append(steps, func() error { return t.text("/var/support/bootstrap.py", pythonLoop) })
 		case strings.HasPrefix(r.Name, "nodejs"):
 			rt.Args = []string{bin, "/var/support/bootstrap.cjs"}
-			rt.Env = []string{"NODE_PATH=/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task"}
-			loop = func() error { return t.text("/var/support/bootstrap.cjs", nodeLoop) }
+			rt.Env = nodeEnv(nodeMajor(r.Name), o.ExtraCA)
+			steps = append(steps,
+				func() error { return t.text("/var/support/bootstrap.cjs", nodeLoop) },
+				func() error { return t.nodeModules(dirWithin(r.Dir, "var/runtime/node_modules")) })
 		}
-		rt, err = finish(t, rt, t.base(o.ExtraCA), loop, func() error { return imageBinds(t, r.Dir) })
-		return rt, err
+		return finish(t, rt, t.base(o.ExtraCA), steps...)
 	}
-	return c, nil
+	return c
 }
 
-// imageBinary finds the interpreter, by its path in the image. Provided
-// runtimes have none.
-func imageBinary(r Registration) (string, error) {
-	var names []string
-	switch {
-	case strings.HasPrefix(r.Name, "python"):
-		names = []string{r.Name}
-	case strings.HasPrefix(r.Name, "nodejs"):
-		names = []string{"node"}
-	default:
-		return "", nil
-	}
-	root, err := os.OpenRoot(r.Dir)
-	if err != nil {
-		return "", err
-	}
-	defer root.Close() //nolint:errcheck // only read from
-	for _, dir := range []string{"var/lang/bin", "usr/local/bin", "usr/bin"} {
-		for _, name := range names {
-			if _, err := root.Lstat(filepath.Join(dir, name)); err == nil {
-				return "/" + filepath.Join(dir, name), nil
-			}
-		}
-	}
-	return "", fmt.Errorf("there is no %s in its var/lang/bin, usr/local/bin or usr/bin, nor boto3 or node_modules at its top", names[0])
-}
-
+// imageSDK says which SDK the functions of an image can import.
 func imageSDK(r Registration) string {
-	for _, pattern := range []string{"var/lang/lib/python*/site-packages/boto3/__init__.py", "var/runtime/boto3/__init__.py",
-		"usr/local/lib/python*/site-packages/boto3/__init__.py", "usr/lib/python3/dist-packages/boto3/__init__.py"} {
-		if found, _ := filepath.Glob(filepath.Join(r.Dir, pattern)); len(found) > 0 {
-			return "boto3 " + pythonVersion(found[0])
+	for _, dir := range []string{"var/lang/lib/" + r.Name + "/site-packages", "var/runtime",
+		"usr/local/lib/" + r.Name + "/site-packages", "usr/lib/python3/dist-packages"} {
+		if file, err := within(r.Dir, dir+"/boto3/__init__.py"); err == nil {
+			return "boto3 " + pythonVersion(file)
 		}
 	}
-	if m := filepath.Join(r.Dir, "var/runtime/node_modules"); isDir(filepath.Join(m, "@aws-sdk")) {
+	if m := dirWithin(r.Dir, "var/runtime/node_modules"); m != "" && isDir(filepath.Join(m, "@aws-sdk")) {
 		return sdkVersion(m)
 	}
 	return ""
@@ -134,43 +85,21 @@ var imageParts = []string{"usr", "bin", "sbin", "lib", "lib64", "var/lang", "var
 // imageBinds shows the parts of an image.
 func imageBinds(t *tree, dir string) error {
 	for _, part := range imageParts {
-		src, err := imagePart(dir, part)
+		src, err := within(dir, part)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			return err
 		}
+		if !isDir(src) {
+			return fmt.Errorf("%s of the image is not a directory", part)
+		}
 		if err := t.replace(src, "/"+part); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// imagePart is where a directory of an image lies. A link, as /lib is one on
-// many systems, is followed once, inside the image and not on this machine.
-func imagePart(dir, part string) (string, error) {
-	p := filepath.Join(dir, part)
-	st, err := os.Lstat(p)
-	if err == nil && st.Mode()&fs.ModeSymlink != 0 {
-		target, err := os.Readlink(p)
-		if err != nil {
-			return "", err
-		}
-		if !filepath.IsAbs(target) {
-			target = filepath.Join("/", filepath.Dir(part), target)
-		}
-		p = filepath.Join(dir, filepath.Clean(target))
-		st, err = os.Lstat(p)
-		if err != nil {
-			return "", err
-		}
-	}
-	if err == nil && !st.IsDir() {
-		err = fmt.Errorf("%s of the image is not a directory", part)
-	}
-	return p, err
 }
 
 // replace binds a directory over whatever the tree has there.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"cloister/internal/cell"
@@ -29,6 +30,7 @@ type Registration struct {
 	// Dir is what it is made of: a root file system with the interpreter (an
 	// unpacked OCI image), or only an SDK (a directory with node_modules, or
 	// one that pip filled with --target) for a runtime that the machine has.
+	// It may be anybody's image: no link in it leads out.
 	Dir string
 }
 
@@ -58,22 +60,28 @@ type candidate struct {
 	build   func() (*Runtime, error)
 	remedy  string // what adds the SDK, if it is missing
 
-	once    sync.Once
+	mu      sync.Mutex
 	runtime *Runtime
-	err     error
 }
 
+// get lays the root, once. After a failure the next call tries again: a disk
+// that was full may have room.
 func (c *candidate) get() (*Runtime, error) {
-	c.once.Do(func() {
-		if c.runtime, c.err = c.build(); c.err == nil {
-			c.runtime.Name, c.runtime.Version = c.name, c.version
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.runtime == nil {
+		r, err := c.build()
+		if err != nil {
+			return nil, fmt.Errorf("the root of %s cannot be laid: %w", c.name, err)
 		}
-	})
-	return c.runtime, c.err
+		r.Name, r.Version = c.name, c.version
+		c.runtime = r
+	}
+	return c.runtime, nil
 }
 
 // Detect looks at the machine. It executes nothing and takes a few
-// milliseconds; the root of a runtime is laid at its first Lookup.
+// milliseconds; the root of a runtime is laid when it is first asked for.
 func Detect(o Options) (*Set, error) {
 	dir, err := filepath.Abs(o.SupportDir)
 	if err != nil {
@@ -95,17 +103,31 @@ func Detect(o Options) (*Set, error) {
 
 func (s *Set) add(c *candidate) { s.found[c.name] = c }
 
-// Lookup finds a runtime by its AWS name. The first time it lays the root,
-// which takes some ten milliseconds: ask when a function is created, not when
-// it is called. A runtime whose root cannot be laid is not there; Report says
-// why.
+// Lookup is Get for those who only want to know whether.
 func (s *Set) Lookup(name string) (*Runtime, bool) {
+	r, err := s.Get(name)
+	return r, err == nil
+}
+
+// Get finds a runtime by its AWS name. The first time it lays the root, which
+// takes some ten milliseconds: ask when a function is created, not when it is
+// called. The error is a *NotFoundError, or says why the root cannot be laid.
+func (s *Set) Get(name string) (*Runtime, error) {
 	c := s.found[name]
 	if c == nil {
-		return nil, false
+		return nil, &NotFoundError{Name: name, Have: s.Names()}
 	}
-	r, err := c.get()
-	return r, err == nil
+	return c.get()
+}
+
+// NotFoundError says that this machine does not have a runtime, or no longer.
+type NotFoundError struct {
+	Name string
+	Have []string
+}
+
+func (e *NotFoundError) Error() string {
+	return fmt.Sprintf("this machine has no runtime %s, but %s: see cloister doctor", e.Name, strings.Join(e.Have, ", "))
 }
 
 // Has says whether the machine has a runtime, without laying its root.
@@ -142,7 +164,7 @@ func (s *Set) Report() []Status {
 func (c *candidate) status() Status {
 	st := Status{Name: c.name, Present: true, Version: c.version, SDK: c.sdk}
 	if _, err := c.get(); err != nil {
-		st.Present, st.Missing = false, fmt.Sprintf("its root cannot be laid: %v", err)
+		st.Present, st.Missing = false, err.Error()
 		return st
 	}
 	if c.sdk == "" && c.remedy != "" {
