@@ -4,7 +4,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -17,51 +16,17 @@ import (
 // that the request means.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := d.wireCall(r)
-	limitReading(w, r, c.Time)
-	match, out, err := d.answer(c, r)
+	body := d.newIntake(w, r)
+	defer body.release()
+	match, out, err := d.answer(c, r, body)
 	if err != nil {
+		body.limitRest()
 		refuse(w, c, match, err)
 		return
 	}
 	if err := match.Encode(w, c.RequestID, out); err != nil {
 		slog.Debug("the answer could not be sent", "requestID", c.RequestID, "error", err)
 	}
-}
-
-// minRate is how many bytes of a body a client must send in a second.
-const minRate = 32 << 10
-
-// limitReading bounds the time that a body may take, by its size: whoever sends
-// one slowly must not keep its memory for ever. Once the body has ended the
-// limit is lifted, since a connection that cannot be read any more would cancel
-// the handler.
-func limitReading(w http.ResponseWriter, r *http.Request, now time.Time) {
-	if r.ContentLength == 0 {
-		return
-	}
-	size := r.ContentLength
-	if size < 0 || size > maxBody {
-		size = maxBody
-	}
-	control := http.NewResponseController(w)
-	limit := now.Add(30*time.Second + time.Duration(size/minRate)*time.Second)
-	if control.SetReadDeadline(limit) == nil { // a recorder in a test has none
-		r.Body = &limitedBody{r.Body, control}
-	}
-}
-
-// limitedBody lifts the time limit at the body's end.
-type limitedBody struct {
-	io.ReadCloser
-	control *http.ResponseController
-}
-
-func (b *limitedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if err == io.EOF {
-		_ = b.control.SetReadDeadline(time.Time{})
-	}
-	return n, err
 }
 
 func (d *Door) wireCall(r *http.Request) *Call {

@@ -43,21 +43,24 @@ type intake struct {
 	budget  *budget
 	limit   int64
 	op      *awsapi.Operation // for the message; nil when not known
+	whole   bool              // the body was read to its end
 	held    int64             // of the budget
 }
 
-// newIntake gives the connection a time until which a body that nobody reads
-// can hold it.
 func (d *Door) newIntake(w http.ResponseWriter, r *http.Request) *intake {
-	in := &intake{request: r, control: http.NewResponseController(w), budget: &d.bodies}
-	if r.ContentLength != 0 {
-		in.setDeadline(time.Now().Add(bodyTime))
-	}
-	return in
+	return &intake{request: r, control: http.NewResponseController(w), budget: &d.bodies}
 }
 
 // setDeadline does nothing where the connection knows no deadlines, as in tests.
 func (in *intake) setDeadline(t time.Time) { _ = in.control.SetReadDeadline(t) }
+
+// limitRest bounds the time that what is left of a refused request's body can
+// hold its connection.
+func (in *intake) limitRest() {
+	if in.request.ContentLength != 0 && !in.whole {
+		in.setDeadline(time.Now().Add(bodyTime))
+	}
+}
 
 // release gives back what the body took, when the request is over: what was
 // decoded from it may still be made of its bytes.
@@ -81,8 +84,9 @@ func (in *intake) read(r io.Reader) ([]byte, error) {
 	if err != nil {
 		return nil, bodyError(err)
 	}
+	in.whole = true
 	if size != 0 {
-		in.setDeadline(time.Time{}) // the call takes the time it takes
+		in.setDeadline(time.Time{}) // or it would end the call, which takes its time
 	}
 	return body, nil
 }

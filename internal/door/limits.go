@@ -39,11 +39,11 @@ func bodyLimit(m *awsapi.Match) int64 {
 	return maxLambdaBody
 }
 
-// What a body may take of time: a minute, and what its bytes take on a line of
-// a megabit in the second.
+// What a body may take of time: half a minute, and what its bytes take on a
+// line of half a megabit in the second.
 const (
-	bodyTime  = time.Minute
-	bodySpeed = 128 << 10 // bytes per second
+	bodyTime  = 30 * time.Second
+	bodySpeed = 64 << 10 // bytes per second
 )
 
 func timeFor(bytes int64) time.Duration {
