@@ -26,6 +26,7 @@ type Fleet struct {
 	pools    map[string]*pool   // by Function.poolKey
 	current  map[string]string  // pool key by ARN and version: the newest revision seen
 	cells    map[*instance]bool // all that are registered, from before their start to their end
+	room     room               // what the cells take
 	running  map[string]int     // invocations, by function ARN
 	accounts map[string]int     // invocations of functions without reservation, by account
 	busy     int                // invocations, over all
@@ -37,7 +38,7 @@ type Fleet struct {
 func New(o Options) *Fleet {
 	o = o.withDefaults()
 	f := &Fleet{
-		o: o, logs: newLogger(o.Logs, o.FlushInterval, o.Slog), stop: make(chan struct{}), newOutput: newOutput,
+		o: o, room: newRoom(&o), logs: newLogger(o.Logs, o.FlushInterval, o.Slog), stop: make(chan struct{}), newOutput: newOutput,
 		pools: map[string]*pool{}, current: map[string]string{}, cells: map[*instance]bool{},
 		running: map[string]int{}, accounts: map[string]int{}, idle: make(chan struct{}),
 	}
@@ -136,7 +137,7 @@ func (f *Fleet) boot(ctx context.Context, fn *Function, limit time.Duration) (*i
 	if err != nil {
 		return nil, &StartError{err}
 	}
-	if err := f.register(in); err != nil {
+	if err := f.enter(in); err != nil {
 		in.abandon()
 		return nil, err
 	}

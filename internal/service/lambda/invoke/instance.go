@@ -55,6 +55,7 @@ type instance struct {
 
 	// These are the fleet's mu's.
 	listed    bool // in its pool, free for a request
+	counted   bool // in the fleet's room
 	idleSince time.Time
 	retired   bool
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"time"
 
+	"cloister/internal/cell"
 	"cloister/internal/service/lambda/codepkg"
 	"cloister/internal/service/lambda/runtimes"
 )
@@ -37,6 +38,10 @@ type Options struct {
 	// MaxCells bounds the cells on this machine; the longest idle one makes
 	// room. Without an idle one the call is throttled. 0: 1,000.
 	MaxCells int
+	// MaxMemoryBytes is how much memory all cells may really use together. The
+	// sum of their MemorySize may be 8 times as much; beyond that it is as with
+	// MaxCells. 0: cell.DefaultMemory; negative: no limit.
+	MaxMemoryBytes int64
 	// IdleTime is how long a cell waits for its next request before it is
 	// stopped. 0: 10 min.
 	IdleTime time.Duration
@@ -77,6 +82,9 @@ type CellIdentity struct {
 
 func (o Options) withDefaults() Options {
 	setDefault(&o.MaxCells, 1000)
+	if o.MaxMemoryBytes == 0 {
+		o.MaxMemoryBytes = cell.DefaultMemory()
+	}
 	setDefault(&o.IdleTime, 10*time.Minute)
 	setDefault(&o.MaxAge, 2*time.Hour)
 	setDefault(&o.InitTimeout, 10*time.Second)

@@ -87,38 +87,11 @@ func (f *Fleet) unlist(in *instance) {
 	}
 }
 
-// register counts a cell that is to be started, if there is room or the
-// longest idle one can make some.
-func (f *Fleet) register(in *instance) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if len(f.cells) >= f.o.MaxCells && !f.evict() {
-		return &ThrottleError{ReasonAccount}
-	}
-	f.cells[in] = true
-	f.live.Add(1)
-	return nil
-}
-
-func (f *Fleet) evict() bool {
-	var oldest *instance
-	for in := range f.cells {
-		if in.listed && (oldest == nil || in.idleSince.Before(oldest.idleSince)) {
-			oldest = in
-		}
-	}
-	if oldest != nil {
-		f.unlist(oldest)
-		oldest.retired = true
-		go oldest.stopIfIdle()
-	}
-	return oldest != nil
-}
-
 // stopped is told by every registered cell, once, when nothing of it is left.
 func (f *Fleet) stopped(in *instance) {
 	f.mu.Lock()
 	f.unlist(in)
+	f.room.remove(in)
 	delete(f.cells, in)
 	f.mu.Unlock()
 	f.live.Done()
