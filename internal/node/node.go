@@ -43,6 +43,7 @@ type Node struct {
 	listener net.Listener
 	server   *http.Server
 	stopping sync.Once
+	drainBy  time.Time // set by Stop
 	closers  []func() error // run last to first
 }
 
@@ -161,11 +162,12 @@ func (n *Node) close() error {
 	return failed
 }
 
-// drainTime is how long requests and functions that run may take to end.
+// drainTime is how long requests and functions that run may take to end; the
+// last quarter is for asynchronous invocations and the logs of all.
 const drainTime = 20 * time.Second
 
 func (n *Node) stopFunctions() error {
-	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	ctx, cancel := context.WithDeadline(context.Background(), n.drainBy)
 	defer cancel()
 	n.lambda.Stop(ctx)
 	return n.plane.close(ctx)
@@ -175,7 +177,8 @@ func (n *Node) stopFunctions() error {
 // closed. It may be called more than once; later calls do nothing.
 func (n *Node) Stop() (err error) {
 	n.stopping.Do(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+		n.drainBy = time.Now().Add(drainTime)
+		ctx, cancel := context.WithDeadline(context.Background(), n.drainBy.Add(-drainTime/4))
 		defer cancel()
 		err = n.server.Shutdown(ctx)
 		if errors.Is(err, context.DeadlineExceeded) {
