@@ -52,7 +52,7 @@ func main() {
 	}
 }
 
-func run() error {
+func run() (err error) {
 	root := flag.String("root", ".", "the source tree")
 	only := flag.String("only", "", "run these parts, with commas between: "+names())
 	quick := flag.Bool("quick", false, "short rounds, to see that it works")
@@ -74,7 +74,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(b.work) }()
+	defer func() { err = errors.Join(err, lab.Remove(b.work)) }()
 	document, err := b.document(chosen, *load)
 	if err != nil || *out == "" { // a run that failed in part replaces no document
 		fmt.Print(document)

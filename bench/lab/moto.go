@@ -26,6 +26,7 @@ func Moto(ctx context.Context) (*Process, error) {
 	host, port, _ := net.SplitHostPort(address)
 	cmd := exec.CommandContext(ctx, path, "-H", host, "-p", port)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	cmd.Stderr = &tail{}
 	input, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err

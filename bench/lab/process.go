@@ -77,7 +77,9 @@ func (p *Process) Stop() error {
 		}
 		return nil
 	case <-time.After(stopTime):
-		return errors.Join(fmt.Errorf("%s still runs %s after SIGTERM", p.cmd.Path, stopTime), p.cmd.Process.Kill())
+		failed := p.cmd.Process.Kill()
+		<-p.done
+		return errors.Join(fmt.Errorf("%s still ran %s after SIGTERM%s", p.cmd.Path, stopTime, p.cmd.Stderr), failed)
 	}
 }
 
