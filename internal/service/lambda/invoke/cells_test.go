@@ -2,6 +2,7 @@ package invoke
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -166,8 +167,15 @@ type realCase struct {
 }
 
 func runCases(t *testing.T, runtime string, cases []realCase) {
-	f := realFleet(t)
+	t.Helper()
+	realFleet(t).run(t, runtime, cases)
+}
+
+// run calls each case's function once. Without a handler it is m.h, without an
+// event it gets {}.
+func (f *realTest) run(t *testing.T, runtime string, cases []realCase) {
 	for _, c := range cases {
+		c.handler, c.event = cmp.Or(c.handler, "m.h"), cmp.Or(c.event, "{}")
 		t.Run(c.name, func(t *testing.T) {
 			fn := f.function(runtime, c.handler, c.files)
 			if c.change != nil {

@@ -47,24 +47,5 @@ func TestNode(t *testing.T) {
 			log: "Z\tID\tINFO\ta { b: 1 }\n.*Z\tID\tERROR\ttwo\rlines\n"},
 		{name: "a streaming handler, called plainly", files: js("exports.h = awslambda.streamifyResponse(async (e, s) => { s.write('a'); s.write('b'); s.end() })"), want: `ab`},
 	}
-	for i := range cases {
-		if cases[i].handler == "" {
-			cases[i].handler = "m.h"
-		}
-		if cases[i].event == "" {
-			cases[i].event = "{}"
-		}
-	}
 	runCases(t, nodeRuntime(t), cases)
-}
-
-func TestNodeImportsTheSDK(t *testing.T) {
-	runtime := nodeRuntime(t)
-	if !sdk(t, runtime) {
-		t.Skip("this machine has no @aws-sdk for ", runtime, ": npm install -g @aws-sdk/client-s3")
-	}
-	runCases(t, runtime, []realCase{
-		{name: "require", handler: "m.h", event: "{}", files: js("const s = require('@aws-sdk/client-s3'); exports.h = async () => typeof s.S3Client"), want: `"function"`},
-		{name: "import", handler: "m.h", event: "{}", files: mjs("import {S3Client} from '@aws-sdk/client-s3'; export const h = async () => typeof S3Client"), want: `"function"`},
-	})
 }

@@ -68,14 +68,6 @@ def h(e, c): return [len(ssl.create_default_context().get_ca_certs()) > 10, str(
 			want: `\[true, "Europe/Berlin"\]`},
 		{name: "a subprocess", files: py("import subprocess\ndef h(e, c): return subprocess.check_output('echo $0 | tr a-z A-Z', shell=True).decode()"), want: `"/BIN/SH\\n"`},
 	}
-	for i := range cases {
-		if cases[i].handler == "" {
-			cases[i].handler = "m.h"
-		}
-		if cases[i].event == "" {
-			cases[i].event = "{}"
-		}
-	}
 	runCases(t, pythonRuntime(t), cases)
 }
 
@@ -84,7 +76,7 @@ func TestPythonImportsBoto3(t *testing.T) {
 	if !sdk(t, runtime) {
 		t.Skip("this machine has no boto3 for ", runtime, ": apt-get install python3-boto3")
 	}
-	runCases(t, runtime, []realCase{{name: "boto3", handler: "m.h", event: "{}",
+	runCases(t, runtime, []realCase{{name: "boto3",
 		files:  py("import boto3\ndef h(e, c): return boto3.client('s3').meta.endpoint_url"),
 		want:   `"http://127.0.0.1:4566"`,
 		change: func(f *Function) { f.MemoryMB, f.Timeout = 512, 30*time.Second }}})

@@ -145,6 +145,9 @@ func TestARegisteredImage(t *testing.T) {
 	if err != nil || r.Args[0] != "/var/lang/bin/python3.9" {
 		t.Fatalf("%+v, %v", r, err)
 	}
+	if err := (&cell.Spec{ID: "x", Root: r.Root, Args: r.Args, MemoryBytes: 128 << 20}).Validate(); err != nil {
+		t.Error(err)
+	}
 	for path, want := range map[string]string{"/var/lang/bin/python3.9": "interpreter", "/usr/lib/x": "library", "/lib/x": "library", "/etc/passwd": etc["passwd"]} {
 		if got, err := os.ReadFile(inRoot(r, path)); string(got) != want {
 			t.Errorf("%s is %q (%v)", path, got, err)

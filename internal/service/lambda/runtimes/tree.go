@@ -44,7 +44,10 @@ func (t *tree) root() ([]cell.Bind, error) {
 	}
 	var root []cell.Bind
 	for _, top := range tops {
-		root = append(root, cell.Bind{Source: filepath.Join(t.dir, top.Name()), Target: "/" + top.Name()})
+		b := cell.Bind{Source: filepath.Join(t.dir, top.Name()), Target: "/" + top.Name()}
+		if !slices.ContainsFunc(t.binds, func(other cell.Bind) bool { return other.Target == b.Target }) {
+			root = append(root, b)
+		}
 	}
 	return append(root, t.binds...), filepath.WalkDir(t.dir, openToAll)
 }
