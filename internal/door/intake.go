@@ -131,6 +131,7 @@ func (in *intake) grow(buf []byte, size int64) ([]byte, error) {
 	} else if size >= have {
 		next = min(next, size+1)
 	}
+	next = min(next, max(in.limit, have)+1)
 	if !in.budget.take(next-have, next) {
 		return nil, tooMany()
 	}
