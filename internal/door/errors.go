@@ -22,7 +22,7 @@ func wireError(err error) *awsapi.Error {
 	if errors.As(err, &wire) {
 		return wire
 	}
-	for _, passing := range [...]error{context.Canceled, context.DeadlineExceeded, store.ErrUnhealthy} {
+	for _, passing := range [...]error{context.Canceled, context.DeadlineExceeded, store.ErrUnhealthy, store.ErrClosed} {
 		if errors.Is(err, passing) {
 			return unavailable(err)
 		}

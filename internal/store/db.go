@@ -15,6 +15,7 @@ type DB struct {
 	keys        *seal.Keyring
 	now         func() time.Time
 	subscribers subscribers
+	calls       *gate
 	stop        context.CancelFunc // of the sweeper
 	stopped     chan struct{}      // closed when it has
 }
@@ -24,7 +25,7 @@ type DB struct {
 // made under another root key or by a version with another format is refused.
 func Open(engine Engine, keys *seal.Keyring) (*DB, error) {
 	ctx, stop := context.WithCancel(context.Background())
-	db := &DB{engine: engine, keys: keys, now: time.Now, stop: stop, stopped: make(chan struct{})}
+	db := &DB{engine: engine, keys: keys, now: time.Now, calls: newGate(), stop: stop, stopped: make(chan struct{})}
 	engine.Follow(db.deliver)
 	if err := db.checkFormat(ctx); err != nil {
 		stop()
@@ -34,11 +35,12 @@ func Open(engine Engine, keys *seal.Keyring) (*DB, error) {
 	return db, nil
 }
 
-// Close stops the store and closes its engine. No View or Update may be
-// running or come after.
+// Close waits for every View and Update that is running and closes the engine.
+// Later ones get ErrClosed. It must not be called from within one.
 func (db *DB) Close() error {
 	db.stop()
 	<-db.stopped
+	db.calls.close()
 	return db.engine.Close()
 }
 
@@ -48,6 +50,10 @@ func (db *DB) View(ctx context.Context, fn func(r Reader) error) error {
 	if err := db.Healthy(); err != nil {
 		return err
 	}
+	if err := db.calls.enter(); err != nil {
+		return err
+	}
+	defer db.calls.leave()
 	return db.engine.View(ctx, func(r EngineReader) error {
 		s := db.newSnapshot(ctx, r)
 		defer func() { s.ended = true }()
@@ -68,6 +74,10 @@ func (db *DB) Update(ctx context.Context, fn func(tx *Tx) error) error {
 	if err := db.Healthy(); err != nil {
 		return err
 	}
+	if err := db.calls.enter(); err != nil {
+		return err
+	}
+	defer db.calls.leave()
 	var deferred []func()
 	err := db.engine.Update(ctx, func(e EngineTx) error {
 		tx := &Tx{Snapshot: db.newSnapshot(ctx, e), engine: e}

@@ -21,6 +21,8 @@ var (
 	// on: see [DB.Healthy].
 	ErrUnhealthy = errors.New("the store is not healthy")
 
+	// ErrClosed is for a View or Update of a store that is closed or closing.
+	ErrClosed = errors.New("the store is closed")
 	// ErrEnded is for a Reader or Tx used after its function returned.
 	ErrEnded = errors.New("used after its transaction ended")
 )
