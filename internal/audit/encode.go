@@ -79,7 +79,7 @@ func bounded(rec *Record) Record {
 		*s = cutText(*s, maxName)
 	}
 	r.Outcome = Outcome(cutText(string(r.Outcome), maxName))
-	r.UserAgent = cutText(r.UserAgent, maxARN)
+	r.UserAgent, r.SourceCell = cutText(r.UserAgent, maxARN), cutText(r.SourceCell, maxARN)
 	r.ErrorMessage = cutText(r.ErrorMessage, maxMessage)
 	r.Principal = boundedPrincipal(r.Principal)
 	r.Needs = boundedNeeds(r.Needs)

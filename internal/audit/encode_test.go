@@ -20,7 +20,7 @@ func anyText(t *rapid.T, label string) string {
 func drawRecord(t *rapid.T) *Record {
 	r := &Record{Outcome: Outcome(anyText(t, "outcome")), ReadOnly: rapid.Bool().Draw(t, "read-only")}
 	for _, s := range []*string{
-		&r.EventID, &r.RequestID, &r.EventSource, &r.EventName, &r.Region, &r.Account, &r.SourceIP, &r.UserAgent,
+		&r.EventID, &r.RequestID, &r.EventSource, &r.EventName, &r.Region, &r.Account, &r.SourceIP, &r.SourceCell, &r.UserAgent,
 		&r.ErrorCode, &r.ErrorMessage, &r.Principal.ARN, &r.Principal.AccessKeyID, &r.Principal.RoleARN, &r.Principal.Service,
 	} {
 		*s = anyText(t, "text")

@@ -34,6 +34,8 @@ type wireRecord struct {
 	Outcome         Outcome         `json:"outcome"`
 	Needs           []Need          `json:"needs,omitempty"`
 	Via             []string        `json:"via,omitempty"`
+	SourceCell      string          `json:"sourceCell,omitempty"`
+	Count           int64           `json:"count,omitempty"`
 	Index           *int64          `json:"index,omitempty"` // of an Entry
 }
 
@@ -85,6 +87,7 @@ func (r *Record) wire() *wireRecord {
 		Request: r.Request, Response: r.Response, RequestID: r.RequestID, EventID: r.EventID,
 		ReadOnly: r.ReadOnly, EventType: "AwsApiCall", ManagementEvent: category == "Management",
 		Account: r.Account, EventCategory: category, Outcome: r.Outcome, Needs: r.Needs, Via: r.Via,
+		SourceCell: r.SourceCell, Count: r.Count,
 	}
 }
 

@@ -53,6 +53,8 @@ const refusedCall = `{
   "via": [
     "lambda.amazonaws.com"
   ],
+  "sourceCell": "arn:aws:lambda:eu-central-1:123456789012:function:g:1",
+  "count": 3,
   "index": 42
 }`
 
@@ -66,6 +68,7 @@ func TestEntriesAreShownInCloudTrailsForm(t *testing.T) {
 	rec.Outcome, rec.ErrorCode, rec.ErrorMessage = Denied, "AccessDeniedException", "no"
 	rec.Needs = []Need{{Action: "lambda:InvokeFunction", Resource: rec.Needs[0].Resource, Reason: "implicit deny"}}
 	rec.Via = []string{"lambda.amazonaws.com"}
+	rec.SourceCell, rec.Count = "arn:aws:lambda:eu-central-1:123456789012:function:g:1", 3
 	got := must1(json.MarshalIndent(Entry{42, *rec}, "", "  "))(t)
 	if string(got) != refusedCall {
 		t.Errorf("shown as\n%s\nwant\n%s", got, refusedCall)

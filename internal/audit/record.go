@@ -28,7 +28,7 @@ type Record struct {
 	EventName    string          `cbor:"5,keyasint,omitempty"` // the operation, "CreateFunction"
 	Region       string          `cbor:"6,keyasint,omitempty"`
 	Account      string          `cbor:"7,keyasint,omitempty"` // whose resources were acted on
-	SourceIP     string          `cbor:"8,keyasint,omitempty"`
+	SourceIP     string          `cbor:"8,keyasint,omitempty"` // empty for calls from a cell and from the node itself
 	UserAgent    string          `cbor:"9,keyasint,omitempty"`
 	Principal    Principal       `cbor:"10,keyasint"`
 	Outcome      Outcome         `cbor:"11,keyasint,omitempty"`
@@ -39,6 +39,8 @@ type Record struct {
 	Response     json.RawMessage `cbor:"16,keyasint,omitempty"` // redacted
 	ReadOnly     bool            `cbor:"17,keyasint,omitempty"`
 	Via          []string        `cbor:"18,keyasint,omitempty"` // for a call between services: those it came through, outermost first
+	SourceCell   string          `cbor:"19,keyasint,omitempty"` // for a call from a cell, instead of SourceIP: the ARN of the function that runs in it
+	Count        int64           `cbor:"20,keyasint,omitempty"` // how many calls the record stands for, of which it shows the last; 0 for the usual one
 }
 
 // Principal is who called.

@@ -23,10 +23,11 @@ type Call struct {
 	Time      time.Time
 
 	// Header is the request's HTTP header; nil for calls between services.
-	Header    http.Header
-	SourceIP  string // empty for calls between services
-	UserAgent string
-	Secure    bool // came by TLS, or never left the process
+	Header     http.Header
+	SourceIP   string // empty for calls from a cell
+	SourceCell string // the ARN of the function that runs in the cell; empty for others
+	UserAgent  string
+	Secure     bool // came by TLS, or never left the process
 
 	door      *Door
 	parent    *Call

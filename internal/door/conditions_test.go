@@ -135,10 +135,36 @@ func TestSecureTransport(t *testing.T) {
 	encrypted := httptest.NewRequest("GET", "/", nil)
 	encrypted.TLS = &tls.ConnectionState{}
 	for request, want := range map[*http.Request]bool{
-		plain: false, encrypted: true, plain.WithContext(WithinPlatform(context.Background())): true,
+		plain: false, encrypted: true, plain.WithContext(WithinPlatform(context.Background(), "arn")): true,
 	} {
 		if got := d.wireCall(request).Secure; got != want {
 			t.Errorf("secure: %t, not %t", got, want)
+		}
+	}
+}
+
+// What comes from a cell has no address, which the function in it could choose.
+func TestCellsHaveNoAddress(t *testing.T) {
+	d := &Door{now: time.Now}
+	outside := httptest.NewRequest("GET", "/", nil)
+	inside := outside.WithContext(WithinPlatform(context.Background(), "arn:aws:lambda:us-east-1:123456789012:function:f:1"))
+	for _, c := range []struct {
+		request  *http.Request
+		ip, cell string
+	}{
+		{outside, "192.0.2.1", ""},
+		{inside, "", "arn:aws:lambda:us-east-1:123456789012:function:f:1"},
+	} {
+		call := d.wireCall(c.request)
+		values, has := (&conditions{call: call, need: &Need{}}).Values("aws:sourceip")
+		if has != (c.ip != "") || has && values[0] != c.ip {
+			t.Errorf("aws:SourceIp is %q, %t", values, has)
+		}
+		if rec := record(call, nil); rec.SourceIP != c.ip || rec.SourceCell != c.cell {
+			t.Errorf("audited as %+v", rec)
+		}
+		if inner := d.internalCall(call, call.Principal, nil); inner.SourceIP != c.ip || inner.SourceCell != c.cell {
+			t.Errorf("a call that it leads to is from %q, %q", inner.SourceIP, inner.SourceCell)
 		}
 	}
 }

@@ -42,7 +42,8 @@ func (d *Door) internalCall(ctx context.Context, as *Principal, op *awsapi.Opera
 		door:      d,
 	}
 	if parent := callOf(ctx); parent != nil {
-		c.parent, c.Region, c.SourceIP, c.UserAgent = parent, parent.Region, parent.SourceIP, parent.UserAgent
+		c.parent, c.Region, c.UserAgent = parent, parent.Region, parent.UserAgent
+		c.SourceIP, c.SourceCell = parent.SourceIP, parent.SourceCell
 	}
 	return c
 }

@@ -31,17 +31,22 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (d *Door) wireCall(r *http.Request) *Call {
 	host, _, _ := net.SplitHostPort(r.RemoteAddr)
+	cell, within := cellOf(r.Context())
+	if within {
+		host = ""
+	}
 	return &Call{
-		Context:   r.Context(),
-		Principal: anonymous,
-		Region:    d.region,
-		RequestID: uuid.NewString(),
-		Time:      d.now(),
-		Header:    r.Header,
-		SourceIP:  host,
-		UserAgent: r.UserAgent(),
-		Secure:    r.TLS != nil || isWithinPlatform(r.Context()),
-		door:      d,
+		Context:    r.Context(),
+		Principal:  anonymous,
+		Region:     d.region,
+		RequestID:  uuid.NewString(),
+		Time:       d.now(),
+		Header:     r.Header,
+		SourceIP:   host,
+		SourceCell: cell,
+		UserAgent:  r.UserAgent(),
+		Secure:     r.TLS != nil || within,
+		door:       d,
 	}
 }
 

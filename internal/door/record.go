@@ -14,16 +14,17 @@ import (
 func record(c *Call, err *awsapi.Error) *audit.Record {
 	p := c.Principal
 	rec := &audit.Record{
-		Time:      c.Time,
-		RequestID: c.RequestID,
-		Region:    c.Region,
-		Account:   c.Account,
-		SourceIP:  c.SourceIP,
-		UserAgent: c.UserAgent,
-		Principal: auditPrincipal(p),
-		Needs:     c.decided,
-		Via:       c.origin(),
-		Outcome:   audit.Allowed,
+		Time:       c.Time,
+		RequestID:  c.RequestID,
+		Region:     c.Region,
+		Account:    c.Account,
+		SourceIP:   c.SourceIP,
+		SourceCell: c.SourceCell,
+		UserAgent:  c.UserAgent,
+		Principal:  auditPrincipal(p),
+		Needs:      c.decided,
+		Via:        c.origin(),
+		Outcome:    audit.Allowed,
 	}
 	if c.Operation != nil {
 		rec.EventSource = serviceName(c.Operation)

@@ -106,17 +106,31 @@ func (p *plane) build() (err error) {
 	p.host.Prepare()
 	inside := newRoom(fileShare())
 	p.inside = newServer(p.node.door)
-	p.inside.ConnContext = func(ctx context.Context, _ net.Conn) context.Context { return door.WithinPlatform(ctx) }
+	p.inside.BaseContext = cellContext
 	p.fleet.Store(invoke.New(invoke.Options{
-		Sandboxes:     invoke.FromHost(p.host),
-		Runtimes:      set,
-		Code:          p.code,
-		OpenCode:      p.node.lambda.OpenCode,
-		Credentials:   p.node.lambda.Credentials,
-		ServePlatform: func(l net.Listener, _ invoke.CellIdentity) { serve(p.inside, limit(l, newRoom(mostFromCell), inside)) },
-		Logs:          p.node.lambda.LogSink(),
+		Sandboxes:   invoke.FromHost(p.host),
+		Runtimes:    set,
+		Code:        p.code,
+		OpenCode:    p.node.lambda.OpenCode,
+		Credentials: p.node.lambda.Credentials,
+		ServePlatform: func(l net.Listener, who invoke.CellIdentity) {
+			serve(p.inside, cellListener{limit(l, newRoom(mostFromCell), inside), who})
+		},
+		Logs: p.node.lambda.LogSink(),
 	}))
 	return nil
+}
+
+// cellListener is the platform's endpoint in one cell.
+type cellListener struct {
+	net.Listener
+	who invoke.CellIdentity
+}
+
+// cellContext is the context of the connections to one cell's endpoint.
+func cellContext(l net.Listener) context.Context {
+	who := l.(cellListener).who
+	return door.WithinPlatform(context.Background(), who.FunctionARN+":"+who.Version)
 }
 
 // Acquire implements lambda.Code.
