@@ -34,16 +34,13 @@ func (s *Service) getFunction(c *door.Call, r store.Reader, in *api.GetFunctionR
 	if err != nil {
 		return nil, err
 	}
-	v, err := resolve(r, f)
+	t, err := s.targets.read(c, r, f)
 	if err != nil {
 		return nil, err
 	}
-	fn, err := functions.Get(r, f.key())
-	if err != nil {
-		return nil, err
-	}
+	fn := t.function
 	out := &api.GetFunctionResponse{
-		Configuration: v.configuration(f),
+		Configuration: t.version.configuration(f),
 		Code:          &api.FunctionCodeLocation{RepositoryType: ptr("S3")},
 	}
 	if len(fn.Tags) > 0 {
@@ -60,11 +57,11 @@ func (s *Service) getFunctionConfiguration(c *door.Call, r store.Reader, in *api
 	if err != nil {
 		return nil, err
 	}
-	v, err := resolve(r, f)
+	t, err := s.targets.read(c, r, f)
 	if err != nil {
 		return nil, err
 	}
-	return v.configuration(f), nil
+	return t.version.configuration(f), nil
 }
 
 // listFunctions lists the latest versions by name or, asked for ALL, every

@@ -32,22 +32,14 @@ func (s *Service) needsOfInvokeStream(c *door.Call, r store.Reader, in *api.Invo
 	return s.invokeNeeds(c, r, in.FunctionName, in.Qualifier)
 }
 
-// invokeNeeds is permission to invoke, read from memory where it is there.
+// invokeNeeds is permission to invoke.
 func (s *Service) invokeNeeds(c *door.Call, r store.Reader, name, qualifier *string) ([]door.Need, error) {
 	f, err := parseRef(c, name, qualifier)
 	if err != nil {
 		return nil, err
 	}
-	need := door.Need{Action: "lambda:InvokeFunction", Resource: f.arn(), Account: f.Account}
-	t, err := s.targets.peek(r, f)
-	switch {
-	case isNotFound(err): // the handler says so, to a caller who may know
-	case err != nil:
-		return nil, err
-	default:
-		need.ResourcePolicy, need.Context = t.policy, t.context
-	}
-	return []door.Need{need}, nil
+	need, err := s.targetNeed(r, "lambda:InvokeFunction", f)
+	return []door.Need{need}, err
 }
 
 func (s *Service) invoke(c *door.Call, in *api.InvocationRequest) (*api.InvocationResponse, error) {

@@ -24,10 +24,10 @@ func (s *Service) registerFunctions(d *door.Door) {
 	door.Write(d, api.OpDeleteFunction, onFunction("lambda:DeleteFunction", func(in *api.DeleteFunctionRequest) (name, qualifier *string) {
 		return in.FunctionName, in.Qualifier
 	}), s.deleteFunction)
-	door.Read(d, api.OpGetFunction, onFunction("lambda:GetFunction", func(in *api.GetFunctionRequest) (name, qualifier *string) {
+	door.Read(d, api.OpGetFunction, onTarget(s, "lambda:GetFunction", func(in *api.GetFunctionRequest) (name, qualifier *string) {
 		return in.FunctionName, in.Qualifier
 	}), s.getFunction)
-	door.Read(d, api.OpGetFunctionConfiguration, onFunction("lambda:GetFunctionConfiguration", func(in *api.GetFunctionConfigurationRequest) (name, qualifier *string) {
+	door.Read(d, api.OpGetFunctionConfiguration, onTarget(s, "lambda:GetFunctionConfiguration", func(in *api.GetFunctionConfigurationRequest) (name, qualifier *string) {
 		return in.FunctionName, in.Qualifier
 	}), s.getFunctionConfiguration)
 	door.Read(d, api.OpListFunctions, onAll[api.ListFunctionsRequest]("lambda:ListFunctions"), s.listFunctions)

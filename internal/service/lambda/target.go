@@ -13,11 +13,14 @@ import (
 	"cloister/policy"
 )
 
-// target is all that an invocation of a function at one qualifier needs. It is
-// immutable and shared.
+// target is all that an invocation of a function at one qualifier needs, and
+// what is asked of it most. It is immutable and shared, to its last map.
 type target struct {
 	policy  *policy.Named
 	context policy.MapContext // the function's tags, as condition keys
+
+	function *function
+	version  *version // of an alias, the main one
 
 	main  *invoke.Function
 	other *invoke.Function // of an alias with a weight
@@ -112,6 +115,19 @@ func (t *targets) peek(r store.Reader, f ref) (*target, error) {
 	return loadTarget(r, f)
 }
 
+// read is peek, and has the next one find f in memory.
+func (t *targets) read(ctx context.Context, r store.Reader, f ref) (*target, error) {
+	found := t.cached(f)
+	if found != nil {
+		return found, nil
+	}
+	found, err := loadTarget(r, f)
+	if err == nil {
+		_, err = t.get(ctx, f)
+	}
+	return found, err
+}
+
 // get finds the target at f; ResourceNotFoundException if there is none.
 func (t *targets) get(ctx context.Context, f ref) (*target, error) {
 	found := t.cached(f)
@@ -148,7 +164,7 @@ func loadTarget(r store.Reader, f ref) (*target, error) {
 	if err != nil {
 		return nil, orNotFound(err, f)
 	}
-	t := &target{context: policy.MapContext{}}
+	t := &target{context: policy.MapContext{}, function: fn}
 	addTags(t.context, "aws:resourcetag/", fn.Tags)
 	if t.policy, err = functionPolicy(r, f); err != nil {
 		return nil, err
@@ -156,7 +172,7 @@ func loadTarget(r store.Reader, f ref) (*target, error) {
 	if _, isVersion := versionNumber(f.Qualifier); !isVersion {
 		return t, t.loadAlias(r, f, fn)
 	}
-	t.main, err = loadVersion(r, f, f.Qualifier, fn)
+	t.version, t.main, err = loadVersion(r, f, f.Qualifier, fn)
 	return t, err
 }
 
@@ -167,24 +183,28 @@ func (t *target) loadAlias(r store.Reader, f ref, fn *function) error {
 	}
 	for name, weight := range a.Weights {
 		t.share = weight
-		if t.other, err = loadVersion(r, f, name, fn); err != nil {
+		if _, t.other, err = loadVersion(r, f, name, fn); err != nil {
 			return err
 		}
 	}
-	t.main, err = loadVersion(r, f, a.Version, fn)
+	t.version, t.main, err = loadVersion(r, f, a.Version, fn)
 	return err
 }
 
-// loadVersion makes the data plane's snapshot of one version.
-func loadVersion(r store.Reader, f ref, name string, fn *function) (*invoke.Function, error) {
+// loadVersion reads one version and makes the data plane's snapshot of it.
+func loadVersion(r store.Reader, f ref, name string, fn *function) (*version, *invoke.Function, error) {
 	number, ok := versionNumber(name)
 	if !ok {
-		return nil, errors.New("an alias points to " + name + ", which is no version")
+		return nil, nil, errors.New("an alias points to " + name + ", which is no version")
 	}
 	v, err := versions.Get(r, f.key(number))
 	if err != nil {
-		return nil, orNotFound(err, f.qualified(name))
+		return nil, nil, orNotFound(err, f.qualified(name))
 	}
+	return v, v.snapshot(f, fn), nil
+}
+
+func (v *version) snapshot(f ref, fn *function) *invoke.Function {
 	reserved := invoke.Unreserved
 	if fn.Reserved != nil {
 		reserved = int(*fn.Reserved)
@@ -196,5 +216,5 @@ func loadVersion(r store.Reader, f ref, name string, fn *function) (*invoke.Func
 		MemoryMB: int(v.MemoryMB), TmpMB: int(v.TmpMB), Timeout: time.Duration(v.Timeout) * time.Second,
 		Env: v.Environment, RoleARN: v.Role, CodeID: v.Code.ID, LayerIDs: v.codeIDs()[1:],
 		Reserved: reserved, LogGroup: v.Logging.group(f), LogFormat: v.Logging.Format,
-	}, nil
+	}
 }
