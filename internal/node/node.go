@@ -43,7 +43,7 @@ type Node struct {
 	listener net.Listener
 	server   *http.Server
 	stopping sync.Once
-	drainBy  time.Time // set by Stop
+	drainBy  time.Time      // set by Stop
 	closers  []func() error // run last to first
 }
 
