@@ -10,7 +10,11 @@ import (
 	"cloister/internal/store"
 )
 
-const eventWorkers = 64 // events in flight at once
+// Events in flight at once: of all functions, and of one.
+const (
+	eventWorkers = 64
+	laneWorkers  = 16
+)
 
 // accept puts an asynchronous invocation on disk; it is acknowledged after that.
 func (s *Service) accept(c *door.Call, f ref, payload []byte, clientContext string) error {
@@ -19,27 +23,45 @@ func (s *Service) accept(c *door.Call, f ref, payload []byte, clientContext stri
 		Accepted: c.Time, Due: c.Time,
 	}
 	return c.Commit(func(tx *store.Tx) error {
-		tx.Defer(func() { s.events.schedule(e.ID, e.Due) })
+		tx.Defer(func() { s.events.add(e.ID, e.Target, e.Due) })
 		return events.Insert(tx, store.K(e.ID), e)
 	})
 }
 
 // eventQueue runs accepted invocations when they are due. The rows of the
 // table are the truth; the timers here are rebuilt from them at start, and hold
-// no payloads.
+// no payloads. Each function has a lane, so that a slow one has its own events
+// wait and nobody else's; lanes with an event to run take turns.
 type eventQueue struct {
 	service *Service
 	delays  []time.Duration
-	room    chan struct{}
 
 	mu      sync.Mutex
 	stopped bool
-	timers  map[string]*time.Timer
+	timers  map[string]scheduled // by event
+	lanes   map[ref]*lane        // of functions with events that are due or running
+	waiting []*lane              // those that may run one more, the next in turn first
+	targets map[string]ref       // of events that are running
+	busy    int                  // how many run
 	running sync.WaitGroup
 }
 
+// scheduled is an event that is not due yet.
+type scheduled struct {
+	timer  *time.Timer
+	target ref
+}
+
+// lane is the events of one function, whatever their qualifiers.
+type lane struct {
+	target  ref
+	due     []string
+	running int
+	waiting bool // it is in the queue's list
+}
+
 func newEventQueue(s *Service, delays []time.Duration) *eventQueue {
-	return &eventQueue{service: s, delays: delays, room: make(chan struct{}, eventWorkers), timers: map[string]*time.Timer{}}
+	return &eventQueue{service: s, delays: delays, timers: map[string]scheduled{}, lanes: map[ref]*lane{}, targets: map[string]ref{}}
 }
 
 // start schedules what an earlier run left.
@@ -49,48 +71,121 @@ func (q *eventQueue) start() error {
 			if err != nil {
 				return err
 			}
-			q.schedule(item.Value.ID, item.Value.Due)
+			q.add(item.Value.ID, item.Value.Target, item.Value.Due)
 		}
 		return nil
 	})
 }
 
-// schedule has an event run when it is due.
-func (q *eventQueue) schedule(id string, due time.Time) {
+// add has an event run when it is due and it is its function's turn.
+func (q *eventQueue) add(id string, target ref, due time.Time) {
+	target.Qualifier = ""
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.stopped {
 		return
 	}
-	q.running.Add(1)
-	q.timers[id] = time.AfterFunc(time.Until(due), func() {
-		defer q.running.Done()
-		q.room <- struct{}{}
-		defer func() { <-q.room }()
-		if q.take(id) {
-			q.attempt(id)
-		}
-	})
+	q.timers[id] = scheduled{time.AfterFunc(time.Until(due), func() { q.fire(id, target) }), target}
 }
 
-// take reports whether the event is still to be run.
-func (q *eventQueue) take(id string) bool {
+// schedule is add for an event that is running and whose row could not be read.
+func (q *eventQueue) schedule(id string, due time.Time) {
+	q.mu.Lock()
+	target := q.targets[id]
+	q.mu.Unlock()
+	q.add(id, target, due)
+}
+
+// fire puts an event that is due into its lane.
+func (q *eventQueue) fire(id string, target ref) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.stopped {
+		return
+	}
 	delete(q.timers, id)
-	return !q.stopped
+	q.push(id, target)
+	q.dispatch()
+}
+
+// The methods from here to run are called with mu held.
+
+func (q *eventQueue) push(id string, target ref) {
+	l := q.lanes[target]
+	if l == nil {
+		l = &lane{target: target}
+		q.lanes[target] = l
+	}
+	l.due = append(l.due, id)
+	q.line(l)
+}
+
+// line puts a lane that may run one more at the end of those that wait for a
+// turn.
+func (q *eventQueue) line(l *lane) {
+	if !l.waiting && len(l.due) > 0 && l.running < laneWorkers {
+		l.waiting = true
+		q.waiting = append(q.waiting, l)
+	}
+}
+
+// dispatch starts what there is room for.
+func (q *eventQueue) dispatch() {
+	for {
+		l, id := q.pick()
+		if l == nil {
+			return
+		}
+		q.running.Add(1)
+		go q.run(l, id)
+	}
+}
+
+// pick takes the next event of the lane whose turn it is; nil: there is none, or
+// no room for it.
+func (q *eventQueue) pick() (*lane, string) {
+	if len(q.waiting) == 0 || q.busy >= eventWorkers {
+		return nil, ""
+	}
+	l := q.waiting[0]
+	q.waiting = q.waiting[1:]
+	id := l.due[0]
+	l.due, l.waiting = l.due[1:], false
+	l.running++
+	q.busy++
+	q.targets[id] = l.target
+	q.line(l)
+	return l, id
+}
+
+// run attempts an event and hands its place on.
+func (q *eventQueue) run(l *lane, id string) {
+	defer q.running.Done()
+	q.attempt(id)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	l.running--
+	q.busy--
+	delete(q.targets, id)
+	if l.running == 0 && len(l.due) == 0 {
+		delete(q.lanes, l.target)
+	}
+	q.line(l)
+	q.dispatch()
 }
 
 // stop cancels what waits and lets what runs end, until ctx does.
 func (q *eventQueue) stop(ctx context.Context) {
 	q.mu.Lock()
 	q.stopped = true
-	for id, timer := range q.timers {
-		if timer.Stop() {
-			q.running.Done()
-		}
+	for id, s := range q.timers {
+		s.timer.Stop()
 		delete(q.timers, id)
 	}
+	for _, l := range q.lanes {
+		l.due, l.waiting = nil, false
+	}
+	q.waiting = nil
 	q.mu.Unlock()
 	done := make(chan struct{})
 	go func() { q.running.Wait(); close(done) }()
@@ -110,7 +205,7 @@ func (q *eventQueue) again(e *event, after time.Duration) {
 	if err != nil {
 		slog.Error("the attempt of an asynchronous invocation could not be counted", "requestID", e.ID, "error", err)
 	}
-	q.schedule(e.ID, e.Due)
+	q.add(e.ID, e.Target, e.Due)
 }
 
 // finish forgets e. Only its identity is logged: the payload is the caller's.
