@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"net"
 	"sync"
 
@@ -60,10 +61,14 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 	return &limitedConn{Conn: conn, rooms: l.rooms}, nil
 }
 
-// Close implements net.Listener; an Accept that waits for a place ends.
+// Close implements net.Listener; an Accept that waits for a place ends. A
+// listener that is closed already, as those of a cell are when it ends, is fine.
 func (l *limitedListener) Close() error {
 	l.once.Do(func() { close(l.closed) })
-	return l.Listener.Close()
+	if err := l.Listener.Close(); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
 }
 
 type limitedConn struct {

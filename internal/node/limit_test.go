@@ -49,7 +49,10 @@ func TestConnectionsAreLimited(t *testing.T) {
 	if len(shared) != 2 {
 		t.Fatalf("%d places are taken after one was given on", len(shared))
 	}
-	_ = l.Close()
+	_ = inner.Close()
+	if err := l.Close(); err != nil {
+		t.Errorf("closing what is closed: %v", err)
+	}
 	if err := <-ended; err == nil {
 		t.Fatal("Accept went on after Close")
 	}
