@@ -119,8 +119,8 @@ func addTagKeys(context policy.MapContext, keys []string) {
 	}
 }
 
-// keysOf is sorted, so that of two tags that differ in case the same one counts
-// every time.
+// keysOf is sorted, so that of two tags that differ in case, which are refused
+// only after the request is authorised, the same one counts every time.
 func keysOf(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
 
 // functionPolicy is the resource policy of f, at its qualifier; nil for none.

@@ -26,7 +26,24 @@ func checkTags(tags map[string]string) error {
 			return fail("InvalidParameterValueException", "Tag keys that begin with aws: are reserved.")
 		}
 	}
+	if a, b := sameButForCase(tags); a != b {
+		return fail("InvalidParameterValueException", "The tag keys %q and %q differ in case only: condition keys of policies do not tell them apart.", a, b)
+	}
 	return nil
+}
+
+// sameButForCase finds two keys that would be one condition key; the same ones
+// every time. Without any both results are empty.
+func sameButForCase(tags map[string]string) (a, b string) {
+	seen := make(map[string]string, len(tags))
+	for _, key := range keysOf(tags) {
+		lower := strings.ToLower(key)
+		if other, ok := seen[lower]; ok {
+			return other, key
+		}
+		seen[lower] = key
+	}
+	return "", ""
 }
 
 // parseTagged reads the ARN of what is tagged: a function as a whole.

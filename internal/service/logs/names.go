@@ -2,6 +2,8 @@ package logs
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 
 	"cloister/internal/awsapi"
@@ -136,19 +138,19 @@ func groupNeed(r store.Reader, action string, g groupID) (door.Need, error) {
 }
 
 func addTags(context policy.MapContext, prefix string, tags map[string]string) {
-	for key, value := range tags {
-		context[prefix+strings.ToLower(key)] = []string{value}
+	for _, key := range keysOf(tags) {
+		context[prefix+strings.ToLower(key)] = []string{tags[key]}
 	}
 }
+
+// keysOf is sorted, so that of two tags that differ in case, which are refused
+// only after the request is authorised, the same one counts every time.
+func keysOf(tags map[string]string) []string { return slices.Sorted(maps.Keys(tags)) }
 
 // addRequestTags puts the tags that a request sets into a need's context.
 func addRequestTags(context policy.MapContext, tags map[string]string) {
 	addTags(context, "aws:requesttag/", tags)
-	keys := make([]string, 0, len(tags))
-	for key := range tags {
-		keys = append(keys, key)
-	}
-	addTagKeys(context, keys)
+	addTagKeys(context, keysOf(tags))
 }
 
 func addTagKeys(context policy.MapContext, keys []string) {
