@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"cloister/internal/audit"
 	"cloister/internal/awsapi"
 	"cloister/internal/store"
 )
@@ -88,7 +89,7 @@ func (d *Door) finish(c *Call, err error) error {
 		wire = wireError(err)
 	}
 	if wire != nil || !c.committed {
-		if err := d.audit.Append(record(c, wire)); err != nil {
+		if err := d.write(c, record(c, wire)); err != nil {
 			return unavailable(err)
 		}
 	}
@@ -99,6 +100,15 @@ func (d *Door) finish(c *Call, err error) error {
 		return wire
 	}
 	return nil
+}
+
+// write puts the record of an ended call in the audit log. Refusals of callers
+// whom nobody knows are bounded.
+func (d *Door) write(c *Call, rec *audit.Record) error {
+	if c.isStranger() && rec.Outcome != audit.Allowed {
+		return d.strangers.refuse(c, rec)
+	}
+	return d.audit.Append(rec)
 }
 
 // unavailable is the answer while the node cannot keep what it acknowledges.

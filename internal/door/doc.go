@@ -11,7 +11,8 @@
 //     or none of them does. What the authorisation read is read again inside
 //     that transaction.
 //   - A read, an invocation or a refusal is in the audit file before its answer
-//     leaves.
+//     leaves. Of callers whom nobody knows, what one source is refused beyond a
+//     hundred times in a second is one record that says how often.
 //   - Nothing in this process answers once the store or the audit log can no
 //     longer keep what it acknowledges.
 //

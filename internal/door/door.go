@@ -39,6 +39,7 @@ type Door struct {
 	entries   map[*awsapi.Operation]*entry
 	now       func() time.Time
 	bodies    budget
+	strangers *strangers
 
 	publicForms bool // an operation of a query protocol is public
 }
@@ -62,6 +63,7 @@ func New(c Config) *Door {
 		entries:   map[*awsapi.Operation]*entry{},
 		now:       c.Now,
 		bodies:    budget{most: c.BodyBytes},
+		strangers: newStrangers(c.Audit),
 	}
 }
 

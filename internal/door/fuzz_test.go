@@ -3,9 +3,11 @@ package door_test
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 
 	"cloister/internal/awsapi"
@@ -40,12 +42,13 @@ func FuzzServeHTTP(f *testing.F) {
 	for i, service := range services[1:] {
 		signers[i+1] = s.Key(s.Root(), service)
 	}
+	var sources atomic.Uint32 // refusals of one are slowed down
 	f.Fuzz(func(t *testing.T, head, body []byte, signer byte) {
 		r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(head)))
 		if err != nil {
 			return
 		}
-		r.Body, r.ContentLength, r.RemoteAddr = io.NopCloser(bytes.NewReader(body)), int64(len(body)), "192.0.2.1:1"
+		r.Body, r.ContentLength, r.RemoteAddr = io.NopCloser(bytes.NewReader(body)), int64(len(body)), fmt.Sprintf("[2001:db8:%x::1]:1", sources.Add(1)%0x10000)
 		if key := signers[int(signer)%len(signers)]; key.ID != "" && key.Sign(r) != nil {
 			return
 		}

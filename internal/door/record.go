@@ -26,6 +26,9 @@ func record(c *Call, err *awsapi.Error) *audit.Record {
 		Via:        c.origin(),
 		Outcome:    audit.Allowed,
 	}
+	if c.isStranger() {
+		rec.UserAgent = rec.UserAgent[:min(len(rec.UserAgent), strangerAgent)]
+	}
 	if c.Operation != nil {
 		rec.EventSource = serviceName(c.Operation)
 		rec.EventName = c.Operation.Name
