@@ -112,11 +112,9 @@ func (in *instance) takesUp(inv *invocation, limit time.Duration) bool {
 
 // cold starts a cell for an invocation and runs it there.
 func (f *Fleet) cold(ctx context.Context, inv *invocation) {
-	in, err := f.boot(ctx, inv.fn, f.o.InitTimeout)
-	if err == nil && in.lateInit() {
-		// As on AWS, a function whose initialisation takes too long gets a
-		// second chance within its own time.
-		in, err = f.boot(ctx, inv.fn, inv.fn.Timeout)
+	in, err := f.boot(ctx, inv.fn, phaseInit)
+	if err == nil && in.deservesAnother() {
+		in, err = f.boot(ctx, inv.fn, phaseInvoke)
 	}
 	if err != nil {
 		inv.finish(nil, err)
@@ -132,7 +130,7 @@ func (f *Fleet) cold(ctx context.Context, inv *invocation) {
 
 // boot starts a cell and waits until its runtime is ready, has failed or is
 // too late; initFailed then tells.
-func (f *Fleet) boot(ctx context.Context, fn *Function, limit time.Duration) (*instance, error) {
+func (f *Fleet) boot(ctx context.Context, fn *Function, phase initPhase) (*instance, error) {
 	in, err := f.newInstance(fn)
 	if err != nil {
 		return nil, &StartError{err}
@@ -146,7 +144,7 @@ func (f *Fleet) boot(ctx context.Context, fn *Function, limit time.Duration) (*i
 		f.stopped(in)
 		return nil, &StartError{err}
 	}
-	timer := time.NewTimer(limit)
+	timer := time.NewTimer(f.initLimit(fn, phase))
 	defer timer.Stop()
 	select {
 	case <-in.ready:
@@ -154,7 +152,7 @@ func (f *Fleet) boot(ctx context.Context, fn *Function, limit time.Duration) (*i
 		in.initTooLate()
 	}
 	if failed := in.initFailed(); failed != nil {
-		in.logInit(failed)
+		in.logInit(failed, phase)
 	}
 	return in, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"syscall"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"cloister/internal/cell"
+	"cloister/internal/service/lambda/runtimes"
 )
 
 // outcome is what a caller sees, without the parts that are random.
@@ -73,6 +75,16 @@ func TestWhatTheCallerIsTold(t *testing.T) {
 			}
 			echo(r)
 		}, `{"a":1}`},
+		{"it cannot initialise at first and can when it is tried again", func(r *program) {
+			if r.n == 1 {
+				r.exit(1)
+			}
+			echo(r)
+		}, `{"a":1}`},
+		{"it fails in another way when it is tried again", func(r *program) {
+			r.post(pathInitError, fmt.Sprintf(`{"errorType":"Runtime.X","errorMessage":"%d"}`, r.n))
+			r.exit(1)
+		}, "Unhandled Runtime.X: 2"},
 		{"it answers too much", serve(func(r *program, id, _ string) { r.respond(id, strings.Repeat("x", MaxResponse+1)) }),
 			"Unhandled Function.ResponseSizeTooLarge: Response payload size exceeded maximum allowed payload size (6291556 bytes)."},
 		{"it answers as much as it may", serve(func(r *program, id, _ string) { r.respond(id, strings.Repeat("x", MaxResponse)) }),
@@ -422,6 +434,17 @@ func TestAfterTheAnswerTheRuntimeStillHasItsTimeout(t *testing.T) {
 	})
 }
 
+// runtimeGone is what this machine says of a runtime that it lacks; it names
+// those that it has.
+func runtimeGone(t *testing.T) string {
+	t.Helper()
+	set, err := runtimes.Detect(runtimes.Options{SupportDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "this machine has no runtime cobol, but " + strings.Join(set.Names(), ", ") + ": see cloister doctor"
+}
+
 func TestWhyNoCellCouldBeStarted(t *testing.T) {
 	uncontained := &cell.UnavailableError{Missing: []cell.Layer{{Name: "user namespace", Reason: "sysctl"}}}
 	for _, c := range []struct {
@@ -435,7 +458,7 @@ func TestWhyNoCellCouldBeStarted(t *testing.T) {
 		{"the package is gone", func(f *testFleet) { f.fn.CodeID = "lost" },
 			"error: start a cell: unpack the code of f: no such package: lost"},
 		{"the runtime is gone", func(f *testFleet) { f.fn.Runtime = "cobol" },
-			"error: start a cell: this machine no longer has the runtime cobol: see cloister doctor"},
+			"error: start a cell: " + runtimeGone(t)},
 		{"the bootstrap cannot be executed", func(f *testFleet) {
 			f.boxes.refuse = &cell.ExecError{Path: "/var/task/bootstrap", Err: syscall.ENOEXEC}
 		}, "Unhandled Runtime.InvalidEntrypoint: RequestId: ID Error: fork/exec /var/task/bootstrap: exec format error"},

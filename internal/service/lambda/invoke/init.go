@@ -11,6 +11,25 @@ import (
 // go on, to write its last lines.
 const initGrace = 500 * time.Millisecond
 
+// initPhase is when a runtime initialises. A function whose initialisation
+// fails or takes too long gets a second chance, within the time of its first
+// invocation, before that fails.
+// docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+type initPhase string
+
+const (
+	phaseInit   initPhase = "init"
+	phaseInvoke initPhase = "invoke"
+)
+
+// initLimit is how long an initialisation may take.
+func (f *Fleet) initLimit(fn *Function, phase initPhase) time.Duration {
+	if phase == phaseInit {
+		return f.o.InitTimeout
+	}
+	return fn.Timeout
+}
+
 // initFailure is why a cell never became ready.
 type initFailure struct {
 	posted    *Result // what the runtime said, or nil:
@@ -26,8 +45,10 @@ func (i *initFailure) result(requestID string) *Result {
 	return failure(i.errorType, "RequestId: "+requestID+" Error: "+i.text)
 }
 
+const errInvalidEntrypoint = "Runtime.InvalidEntrypoint"
+
 func invalidEntrypoint(text string) *initFailure {
-	return &initFailure{errorType: "Runtime.InvalidEntrypoint", text: text}
+	return &initFailure{errorType: errInvalidEntrypoint, text: text}
 }
 
 // badEntrypoint tells a package that cannot be executed from a machine that
@@ -93,18 +114,20 @@ func (in *instance) initFailed() *initFailure {
 }
 
 // logInit writes the line about an initialisation that failed.
-func (in *instance) logInit(i *initFailure) {
+func (in *instance) logInit(i *initFailure, phase initPhase) {
 	status := "Status: error\tError Type: " + i.errorType
 	if i.late {
 		status = "Status: timeout"
 	}
 	b := appendMillis([]byte("INIT_REPORT Init Duration: "), time.Since(in.born))
-	in.out.say(time.Now(), string(b)+" ms\tPhase: init\t"+status+"\n")
+	in.out.say(time.Now(), string(b)+" ms\tPhase: "+string(phase)+"\t"+status+"\n")
 }
 
-func (in *instance) lateInit() bool {
+// deservesAnother says whether it makes sense to try again: a package without
+// anything to run stays one.
+func (in *instance) deservesAnother() bool {
 	failed := in.initFailed()
-	return failed != nil && failed.late
+	return failed != nil && failed.errorType != errInvalidEntrypoint
 }
 
 // failInit gives a caller the failure of the cell that was started for it.

@@ -59,6 +59,7 @@ func TestTheLogOfAFunction(t *testing.T) {
 			r.post(pathInitError, `{"errorType":"Runtime.X"}`)
 			r.exit(1)
 		}, 1, initStartLine + "[ERROR] no\nINIT_REPORT Init Duration: 10.00 ms\tPhase: init\tStatus: error\tError Type: Runtime.X\n" +
+			initStartLine + "[ERROR] no\nINIT_REPORT Init Duration: 10.00 ms\tPhase: invoke\tStatus: error\tError Type: Runtime.X\n" +
 			"START RequestId: ID Version: $LATEST\nEND RequestId: ID\n" +
 			"REPORT RequestId: ID\tDuration: 0.00 ms\tBilled Duration: 0 ms\tMemory Size: 128 MB\tMax Memory Used: 0 MB\tStatus: error\tError Type: Runtime.X\n"},
 	}

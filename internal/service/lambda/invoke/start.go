@@ -71,9 +71,9 @@ func randomHex() string {
 // that cannot be run leaves a dead instance that knows why.
 func (in *instance) launch(ctx context.Context) error {
 	fn, o := in.fn, &in.fleet.o
-	rt, ok := o.Runtimes.Lookup(fn.Runtime)
-	if !ok {
-		return fmt.Errorf("this machine no longer has the runtime %s: see cloister doctor", fn.Runtime)
+	rt, err := o.Runtimes.Get(fn.Runtime)
+	if err != nil {
+		return err
 	}
 	if err := in.hold(ctx); err != nil {
 		return err
