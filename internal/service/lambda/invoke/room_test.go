@@ -68,10 +68,9 @@ func TestCellsHaveTheMemoryThatThereIs(t *testing.T) {
 					}()
 					time.Sleep(100 * time.Millisecond)
 				}
-				close(throttled)
 				var names string
-				for name := range throttled {
-					names += name
+				for range len(throttled) {
+					names += <-throttled
 				}
 				if names != c.throttled {
 					t.Errorf("throttled: %q, want %q", names, c.throttled)
