@@ -12,7 +12,8 @@
 //     one kept outside, any change, reordering, cut or rewriting of the records
 //     that it covers is detected, even by someone who holds the root key.
 //   - After a failed write or fsync nothing is accepted any more: what the disk
-//     then holds is not known, and a log that guesses is no log.
+//     then holds is not known, and a log that guesses is no log. A file that
+//     could not be opened, for want of descriptors or memory, is tried again.
 //
 // What does not: records newer than the last checkpoint that left the machine
 // can be cut off by whoever controls the machine. Take checkpoints out often.
@@ -40,6 +41,7 @@ type tuning struct {
 	syncDelay       time.Duration // from a write to its fsync; both fit in 100 ms
 	checkpointEvery time.Duration // at most, while there is something to write
 	wrap            func(output) output
+	refuse          func(name string) error // lets an open fail; nil in earnest, as wrap is
 }
 
 var usual = tuning{segmentBytes: 64 << 20, syncDelay: 50 * time.Millisecond, checkpointEvery: time.Second}
@@ -94,7 +96,7 @@ func Open(dir string, db *store.DB, keys *seal.Keyring) (*Log, error) {
 }
 
 func open(dir string, db *store.DB, keys *seal.Keyring, how tuning) (*Log, error) {
-	d, err := openDisk(filepath.Join(dir, logDir), how.wrap)
+	d, err := openDisk(filepath.Join(dir, logDir), how)
 	if err != nil {
 		return nil, err
 	}

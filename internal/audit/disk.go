@@ -36,12 +36,13 @@ type output interface {
 // rename after the data that was synced before it; ext4, xfs and btrfs do.
 type disk struct {
 	dir  string
+	self *os.File // the directory, open so that to sync it takes no new file
 	lock *os.File
-	wrap func(output) output // lets tests break what is written; nil otherwise
+	how  tuning
 }
 
 // openDisk makes the directory if need be and takes its lock.
-func openDisk(dir string, wrap func(output) output) (*disk, error) {
+func openDisk(dir string, how tuning) (*disk, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("audit: directory of the log: %w", err)
 	}
@@ -49,7 +50,12 @@ func openDisk(dir string, wrap func(output) output) (*disk, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &disk{dir: dir, lock: lock, wrap: wrap}, nil
+	self, err := os.Open(dir)
+	if err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("audit: directory of the log: %w", err)
+	}
+	return &disk{dir: dir, self: self, lock: lock, how: how}, nil
 }
 
 // errInUse says that another process holds the log.
@@ -73,7 +79,7 @@ func takeLock(dir string, flags, how int) (*os.File, error) {
 	return nil, fmt.Errorf("audit: lock of %s: %w", dir, err)
 }
 
-func (d *disk) close() error { return d.lock.Close() }
+func (d *disk) close() error { return errors.Join(d.self.Close(), d.lock.Close()) }
 
 // segmentName is the file name of the segment whose first entry has that index.
 func segmentName(first int64) string { return fmt.Sprintf("%020d", first) + segmentSuffix }
@@ -114,14 +120,40 @@ func (d *disk) create(first int64) (output, error) {
 func (d *disk) reopen(first int64) (output, error) { return d.open(segmentName(first), 0) }
 
 func (d *disk) open(name string, flags int) (output, error) {
-	f, err := os.OpenFile(filepath.Join(d.dir, name), os.O_WRONLY|os.O_APPEND|flags, 0o600)
+	f, err := d.openFile(name, flags)
+	if isShort(err) {
+		return nil, fmt.Errorf("%w: %w", errNoFile, err)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if d.wrap != nil {
-		return d.wrap(f), nil
+	if d.how.wrap != nil {
+		return d.how.wrap(f), nil
 	}
 	return f, nil
+}
+
+func (d *disk) openFile(name string, flags int) (*os.File, error) {
+	if d.how.refuse != nil {
+		if err := d.how.refuse(name); err != nil {
+			return nil, err
+		}
+	}
+	return os.OpenFile(filepath.Join(d.dir, name), os.O_WRONLY|os.O_APPEND|flags, 0o600)
+}
+
+// errNoFile is of an open for which the system had nothing left. The disk is as
+// it was, so that the same can be tried again.
+var errNoFile = errors.New("the system is short of files or memory; it is tried again, and if that lasts raise the limit of open files")
+
+// isShort tells what passes from what is wrong with the disk.
+func isShort(err error) bool {
+	for _, passing := range [...]error{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EINTR, syscall.EAGAIN} {
+		if errors.Is(err, passing) {
+			return true
+		}
+	}
+	return false
 }
 
 // syncSegment brings a segment to disk that another process wrote.
@@ -154,13 +186,7 @@ func (d *disk) replace(name string, data []byte) error {
 }
 
 // sync brings the directory itself to disk: names that came and went.
-func (d *disk) sync() error {
-	f, err := os.Open(d.dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}
+func (d *disk) sync() error { return d.self.Sync() }
 
 // cut removes what follows a position: the rest of its segment and all later
 // ones. What was there is kept beside, under names that end in ".cut".

@@ -67,6 +67,14 @@ func (c *claims) claim(seq uint64, stray bool) bool {
 	return true
 }
 
+// waive takes a claim back.
+func (c *claims) waive(seq uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.places, seq)
+	delete(c.strays, seq)
+}
+
 // place notes where a record lies in the log.
 func (c *claims) place(seq uint64, index int64) {
 	c.mu.Lock()
@@ -130,12 +138,15 @@ func (l *Log) Stage(tx *store.Tx, rec *Record) error {
 }
 
 // move puts a committed record in the log, unless it is there. A failure poisons
-// the log; the row stays, and the record is put there at the next start.
+// the log; the row stays, and the record is put there at the next start. Where
+// nothing could be written yet, moveStrays puts it there later.
 func (l *Log) move(seq uint64, record []byte, stray bool) {
 	if !l.claims.claim(seq, stray) {
 		return
 	}
-	l.push(pending{record, seq})
+	if err := l.push(pending{record, seq}); errors.Is(err, errNoFile) {
+		l.claims.waive(seq)
+	}
 }
 
 // clearOutbox deletes the rows whose records a durable log of c's size holds,

@@ -30,7 +30,7 @@ func (l *Log) run() {
 		case <-due:
 			due = nil
 			if _, err := l.settle(context.Background()); err != nil && l.Healthy() == nil {
-				due = time.After(l.how.checkpointEvery) // the store did not answer: try again
+				due = time.After(l.how.checkpointEvery) // the store did not answer, or files are short: try again
 			}
 		}
 	}
@@ -100,7 +100,9 @@ func (l *Log) settle(ctx context.Context) (*checkpoint, error) {
 	if err := l.clearOutbox(ctx, c); err != nil {
 		return nil, err
 	}
-	if err := l.saveCheckpoint(c); err != nil {
+	if err := l.saveCheckpoint(c); errors.Is(err, errNoFile) {
+		return nil, err // the last one still holds
+	} else if err != nil {
 		return nil, l.poison(err)
 	}
 	l.settled = time.Now()

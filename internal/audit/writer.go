@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"errors"
 	"fmt"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -57,7 +58,10 @@ func (l *Log) write(b *batch) {
 	if b.err = l.Healthy(); b.err != nil {
 		return
 	}
-	if err := l.writeEntries(b.records); err != nil {
+	if err := l.writeEntries(b.records); errors.Is(err, errNoFile) {
+		b.err = fmt.Errorf("audit: begin the log: %w", err) // nothing was written
+		return
+	} else if err != nil {
 		b.err = l.poison(fmt.Errorf("audit: write to the log: %w", err))
 		return
 	}
@@ -89,12 +93,16 @@ func (l *Log) writeEntries(records []pending) error {
 }
 
 // rotate begins a new segment when there is none or the present one is full.
-// The full one is synced and closed by the next flush.
+// The full one is synced and closed by the next flush; while the system has no
+// file for a new one it is written on.
 func (l *Log) rotate() error {
 	if l.out != nil && l.at.offset < l.how.segmentBytes {
 		return nil
 	}
 	out, err := l.disk.create(l.tree.size)
+	if errors.Is(err, errNoFile) && l.out != nil {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
