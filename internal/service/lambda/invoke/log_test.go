@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -211,5 +212,24 @@ func TestALineIsCutAtTheLongestEvent(t *testing.T) {
 	<-o.done
 	if fmt.Sprint(got) != fmt.Sprint([]int{maxLine, maxLine, 10}) {
 		t.Errorf("events of %v bytes", got)
+	}
+}
+
+// CloudWatch Logs refuses a batch whose times go back.
+func TestTheTimesOfALogNeverGoBack(t *testing.T) {
+	var got []int64
+	o, w, err := newOutput(func(e LogEvent) { got = append(got, e.Time.UnixMilli()) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	o.say(now.Add(time.Hour), "the clock was set back after this\n")
+	o.begin(now, "START\n", nil)
+	_, _ = io.WriteString(w, "output\n")
+	o.end(now.Add(-time.Second), "END\n", "REPORT\n")
+	_ = w.Close()
+	<-o.done
+	if len(got) != 5 || !slices.IsSorted(got) {
+		t.Errorf("the times of the events are %v", got)
 	}
 }

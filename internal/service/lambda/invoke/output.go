@@ -30,6 +30,7 @@ type output struct {
 	mu      sync.Mutex
 	fd      int // of read; -1 after the end
 	partial []byte
+	last    int64 // when the last event was, in ms since 1970
 	tail    *tail // of the running invocation, if somebody asked for it
 	done    chan struct{}
 }
@@ -132,7 +133,14 @@ func (o *output) flushPartial() {
 	}
 }
 
+// event passes one on. CloudWatch Logs refuses a batch that is not in the order
+// of its times, and the clock can be set back, or have been read by whoever
+// waited for mu: such an event has the time of the one before it.
 func (o *output) event(e LogEvent) {
+	if e.Time.UnixMilli() < o.last {
+		e.Time = time.UnixMilli(o.last)
+	}
+	o.last = e.Time.UnixMilli()
 	o.emit(e)
 	if o.tail != nil {
 		o.tail.add(e.Message)
