@@ -117,6 +117,9 @@ func (l *Log) start(ctx context.Context) (err error) {
 	if l.id, err = loadIdentity(l.disk, l.keys); err != nil {
 		return err
 	}
+	if err := l.missed(ctx); err != nil {
+		return err
+	}
 	from, err := l.loadResume()
 	if err != nil {
 		return err

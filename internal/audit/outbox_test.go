@@ -249,3 +249,16 @@ func TestTheStoreHoldsTheLogToItsLastCheckpoint(t *testing.T) {
 		})
 	}
 }
+
+// A log that is gone altogether is not a new one.
+func TestTheStoreMissesALogThatIsGone(t *testing.T) {
+	h := openHouse(t, t.TempDir(), testKeys())
+	must0(t, h.change(0, nil))
+	h.close()
+	must0(t, os.RemoveAll(filepath.Join(h.dir, logDir)))
+	h = openStoreOnly(t, h.dir, testKeys())
+	if _, err := Open(h.dir, h.db, testKeys()); !errors.Is(err, ErrTampered) {
+		t.Errorf("Open: %v", err)
+	}
+	must0(t, h.db.Close())
+}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"cloister/internal/seal"
+	"cloister/internal/store"
 )
 
 // tampered is an error for a log that cannot be opened as it is.
@@ -62,6 +63,25 @@ func makeIdentity(d *disk, keys *seal.Keyring) (*identity, error) {
 		return nil, fmt.Errorf("audit: write %s: %w", verifierFile, err)
 	}
 	return id, nil
+}
+
+// missed is an error when the state remembers a log and this one, that has just
+// begun, is not it. Where nodes share their state, it may be another's.
+func (l *Log) missed(ctx context.Context) error {
+	if l.db == nil || l.db.Shared() {
+		return nil
+	}
+	return l.db.View(ctx, func(r store.Reader) error {
+		for item, err := range heads.Scan(r, store.K(), nil) {
+			if err != nil {
+				return fmt.Errorf("audit: what the state knows of the log: %w", err)
+			}
+			if node, _ := item.Key[0].(string); node != l.id.node {
+				return tampered("the log of this directory is gone, and another was begun in its place")
+			}
+		}
+		return nil
+	})
 }
 
 // hasNoRecords is nil when a file may be missing, since nothing was ever written.

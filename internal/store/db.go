@@ -109,6 +109,9 @@ func (db *DB) Update(ctx context.Context, fn func(tx *Tx) error) error {
 // other, PostgreSQL may tell of them in another order on another node.
 func (db *DB) Subscribe(table string, fn func(Change)) { db.subscribers.add(table, fn) }
 
+// Shared says whether other nodes may keep their state in the same place.
+func (db *DB) Shared() bool { return db.engine.Shared() }
+
 // Healthy returns nil, or wraps [ErrUnhealthy] and says why the store answers
 // nothing: a write that the disk did not take, for good; or a change feed
 // that is behind, until it has caught up.

@@ -34,6 +34,9 @@ type Engine interface {
 	// did not reach the disk, or a feed that is behind.
 	Healthy() error
 
+	// Shared says whether other nodes may keep their state in the same place.
+	Shared() bool
+
 	// Check verifies the engine's own structures.
 	Check(ctx context.Context) error
 

@@ -176,6 +176,9 @@ func (e *Engine) acquire(ctx context.Context) error {
 // Follow implements store.Engine.
 func (e *Engine) Follow(fn func(store.Event) error) { e.follow = fn }
 
+// Shared implements store.Engine: the directory is locked.
+func (e *Engine) Shared() bool { return false }
+
 // Healthy implements store.Engine: once a write has failed it stays so.
 func (e *Engine) Healthy() error {
 	if err := e.failure.Load(); err != nil {

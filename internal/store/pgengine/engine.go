@@ -141,6 +141,9 @@ func (e *Engine) Follow(fn func(store.Event) error) { e.feed.start(fn) }
 // Healthy implements store.Engine.
 func (e *Engine) Healthy() error { return e.feed.healthy() }
 
+// Shared implements store.Engine.
+func (e *Engine) Shared() bool { return true }
+
 // Check implements store.Engine: PostgreSQL keeps its own structures.
 func (e *Engine) Check(ctx context.Context) error { return e.pool.Ping(ctx) }
 
