@@ -67,6 +67,7 @@ func (c *compiler) condition(operator, key *member) (condition, error) {
 	if !strings.Contains(key.name, ":") {
 		return cond, faultf(key.at, "condition key %q must begin with a service, as in aws:SourceIp", key.name)
 	}
+	c.keys.add(key.name)
 	items, err := conditionValues(key.value)
 	if err != nil {
 		return cond, err

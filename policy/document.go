@@ -13,21 +13,24 @@ type compiler struct {
 	variables bool // the version has policy variables
 	lines     lines
 	sids      map[string]bool
+	keys      keyList
 }
 
-func compile(kind Kind, root node, l lines) ([]statement, error) {
-	if int(kind) >= len(kindNames) {
-		return nil, faultf(0, "unknown kind of policy")
+func (p *Policy) compile(root node) error {
+	if int(p.kind) >= len(kindNames) {
+		return faultf(0, "unknown kind of policy")
 	}
 	if root.kind != '{' {
-		return nil, faultf(root.at, "a policy must be a JSON object")
+		return faultf(root.at, "a policy must be a JSON object")
 	}
-	c := &compiler{kind: kind, lines: l, sids: map[string]bool{}}
+	c := &compiler{kind: p.kind, lines: newLines(p.text), sids: map[string]bool{}}
 	body, err := c.document(root)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return c.all(body)
+	p.statements, err = c.all(body)
+	p.keys, p.variables = c.keys, c.variables
+	return err
 }
 
 // document reads the policy's own elements and returns its Statement.

@@ -41,10 +41,27 @@ const (
 	layerSession
 )
 
+// The names of the layers, as Step and Change have them.
+const (
+	LayerResourceOrganization = "resource control policy"
+	LayerOrganization         = "service control policy"
+	LayerResource             = "resource-based policy"
+	LayerIdentity             = "identity-based policy"
+	LayerBoundary             = "permissions boundary"
+	LayerSession              = "session policy"
+)
+
+var layerNames = [...]string{LayerResourceOrganization, LayerOrganization, LayerResource, LayerIdentity, LayerBoundary, LayerSession}
+
+func (l layer) String() string { return layerNames[l] }
+
+// denies is the reason of an explicit deny in the layer.
+func (l layer) denies() Reason { return ExplicitDenyRCP + Reason(l) }
+
 // look looks through one layer. Service control policies speak only to
 // principals of the accounts that they are attached to.
 func (l layer) look(ps *Policies, req *Request) finding {
-	denies := ExplicitDenyRCP + Reason(l)
+	denies := l.denies()
 	switch {
 	case l == layerRCP:
 		return levels(ps.ResourceOrganization, req, denies)

@@ -20,6 +20,10 @@ type Explanation struct {
 
 	// Steps are the layers of policies in the order of evaluation.
 	Steps []Step `json:"steps"`
+
+	// Changes is the smallest change that would allow a denied request; see
+	// Changes. It is empty where no change of policies is to be advised.
+	Changes []Change `json:"changes,omitempty"`
 }
 
 // StatementRef points to a statement of a policy.
@@ -83,6 +87,7 @@ func Explain(ps *Policies, req *Request) *Explanation {
 		Resource:  req.Resource,
 		DecidedBy: d.reference(),
 		Steps:     steps(ps, req),
+		Changes:   Changes(ps, req),
 	}
 }
 
@@ -96,44 +101,44 @@ func (d Decision) reference() *StatementRef {
 
 func reference(n *Named, i int) StatementRef {
 	s := &n.Policy.statements[i]
-	return StatementRef{Policy: n.Name, Statement: i, Sid: s.sid, Line: s.line}
+	return StatementRef{Policy: n.Name, Statement: i, Sid: s.sid, Line: s.start.Line}
 }
 
 // steps walks the layers that speak to this principal, in Evaluate's order.
 func steps(ps *Policies, req *Request) []Step {
-	all := organization("resource control policy", ps.ResourceOrganization, req, ExplicitDenyRCP)
+	all := organization(layerRCP, ps.ResourceOrganization, req)
 	if req.Principal.hasAccount() {
-		all = append(all, organization("service control policy", ps.Organization, req, ExplicitDenySCP)...)
+		all = append(all, organization(layerSCP, ps.Organization, req)...)
 	}
 	if ps.Resource != nil {
-		all = append(all, step("resource-based policy", []Named{*ps.Resource}, req, ExplicitDenyResource))
+		all = append(all, step(layerResource, []Named{*ps.Resource}, req))
 	}
 	if req.Principal.hasAccount() || len(ps.Identity) > 0 {
-		all = append(all, step("identity-based policy", ps.Identity, req, ExplicitDenyIdentity))
+		all = append(all, step(layerIdentity, ps.Identity, req))
 	}
 	if ps.Boundary != nil {
-		all = append(all, step("permissions boundary", []Named{*ps.Boundary}, req, ExplicitDenyBoundary))
+		all = append(all, step(layerBoundary, []Named{*ps.Boundary}, req))
 	}
 	if needsSession(ps, req) {
-		all = append(all, step("session policy", ps.Session, req, ExplicitDenySession))
+		all = append(all, step(layerSession, ps.Session, req))
 	}
 	return all
 }
 
-func organization(layer string, levels [][]Named, req *Request, denies Reason) []Step {
+func organization(l layer, levels [][]Named, req *Request) []Step {
 	var all []Step
 	for i, level := range levels {
-		s := step(layer, level, req, denies)
+		s := step(l, level, req)
 		s.Level = i + 1
 		all = append(all, s)
 	}
 	return all
 }
 
-func step(layer string, policies []Named, req *Request, denies Reason) Step {
-	s := Step{Layer: layer, Outcome: outcomeImplicit, Policies: []PolicyTrace{}}
+func step(l layer, policies []Named, req *Request) Step {
+	s := Step{Layer: l.String(), Outcome: outcomeImplicit, Policies: []PolicyTrace{}}
 	for i := range policies {
-		p := tracePolicy(&policies[i], req, denies)
+		p := tracePolicy(&policies[i], req, l.denies())
 		s.Outcome = stronger(s.Outcome, p.Outcome)
 		s.Policies = append(s.Policies, p)
 	}

@@ -12,8 +12,8 @@ const maxDepth = 16
 // used because it drops positions, keeps the last of two equal keys and
 // matches names without regard to case.
 type node struct {
-	kind    byte // one of { [ " 0 t f n
-	at      int
+	kind    byte   // one of { [ " 0 t f n
+	at, end int    // its first byte, and the one behind its last
 	text    string // of a string its value; of a number or literal its text
 	members []member
 	items   []node
@@ -89,6 +89,13 @@ func (r *reader) value() (node, error) {
 		return node{}, faultf(r.at, "nested more than %d deep", maxDepth)
 	}
 	defer func() { r.depth-- }()
+	n, err := r.bare()
+	n.end = r.at
+	return n, err
+}
+
+// bare reads a value and leaves its end to be noted.
+func (r *reader) bare() (node, error) {
 	switch c := r.peek(); {
 	case c == '{':
 		return r.object()

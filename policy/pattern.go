@@ -72,6 +72,7 @@ func (c *compiler) pattern(item node, wild bool) (pattern, error) {
 			if b.variables > maxVariables {
 				return pattern{}, faultf(item.at, "%q has more than %d policy variables", item.text, maxVariables)
 			}
+			c.keys.addVariable(body)
 			rest = after
 			continue
 		}

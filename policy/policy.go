@@ -11,7 +11,13 @@ type Policy struct {
 	kind       Kind
 	text       []byte
 	statements []statement
+	keys       []string
+	variables  bool // the version has policy variables
 }
+
+// Position is a place in a policy's text. Line and Column count from 1; Column
+// counts bytes.
+type Position struct{ Line, Column int }
 
 // Named is a policy with the ARN or inline name by which explanations call it.
 type Named struct {
@@ -37,7 +43,7 @@ func Parse(kind Kind, text []byte) (*Policy, error) {
 	p := &Policy{kind: kind, text: bytes.Clone(text)}
 	root, err := readJSON(p.text)
 	if err == nil {
-		p.statements, err = compile(kind, root, newLines(p.text))
+		err = p.compile(root)
 	}
 	var f *fault
 	if errors.As(err, &f) {
@@ -64,6 +70,11 @@ func newLines(text []byte) lines {
 		}
 	}
 	return lines{starts}
+}
+
+func (l lines) at(offset int) Position {
+	line, column := l.position(offset)
+	return Position{Line: line, Column: column}
 }
 
 func (l lines) position(at int) (line, column int) {

@@ -6,7 +6,7 @@ import "strings"
 type statement struct {
 	deny        bool
 	sid         string
-	line        int
+	start, end  Position // of its opening and behind its closing brace
 	notAction   bool
 	actions     []pattern // lower case
 	notResource bool
@@ -19,8 +19,7 @@ type statement struct {
 type parts map[string]*member
 
 func (c *compiler) statement(n node) (statement, error) {
-	line, _ := c.lines.position(n.at)
-	s := statement{line: line}
+	s := statement{start: c.lines.at(n.at), end: c.lines.at(n.end)}
 	if n.kind != '{' {
 		return s, faultf(n.at, "a statement must be a JSON object")
 	}
