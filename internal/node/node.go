@@ -19,6 +19,7 @@ import (
 	stsapi "cloister/internal/awsapi/sts"
 	"cloister/internal/blob"
 	"cloister/internal/door"
+	"cloister/internal/guardrail"
 	"cloister/internal/seal"
 	"cloister/internal/service/iam"
 	"cloister/internal/service/lambda"
@@ -112,7 +113,8 @@ func (n *Node) makeServices(context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.iam = iam.New(iam.Options{DB: n.db, Keys: n.keys, Account: Account, RootAccessKeyID: root.AccessKeyID, RootSecret: root.Secret})
+	guardrails := guardrail.New(Services()...)
+	n.iam = iam.New(iam.Options{DB: n.db, Keys: n.keys, Guardrails: guardrails, Account: Account, RootAccessKeyID: root.AccessKeyID, RootSecret: root.Secret})
 	n.inBackground(n.iam.Run)
 	n.logs = logs.New(n.db)
 	n.onClose(n.logs.Close)

@@ -118,7 +118,7 @@ func (w *world) operation(name string) *awsapi.Operation {
 }
 
 const (
-	allowAll = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
+	allowLambda = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"lambda:*","Resource":"*"}]}`
 	trust    = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
 	roleARN  = "arn:aws:iam::123456789012:role/target"
 
@@ -133,9 +133,9 @@ var named = map[string]string{
 	"rolesessionname": "session", "functionname": "target", "layername": "target", "loggroupname": "target",
 	"logstreamname": "target", "resourcearn": "arn:aws:lambda:us-east-1:123456789012:function:target",
 	"resource": "arn:aws:lambda:us-east-1:123456789012:function:target", "arn": "arn:aws:lambda:us-east-1:123456789012:layer:target:1",
-	"loggroupidentifier": "target", "logstreamnameprefix": "target", "policydocument": allowAll, "assumerolepolicydocument": trust,
+	"loggroupidentifier": "target", "logstreamnameprefix": "target", "policydocument": allowLambda, "assumerolepolicydocument": trust,
 	"versionid": "v1", "functionversion": "1", "name": "target", "principal": "lambda.amazonaws.com", "action": "lambda:InvokeFunction",
-	"statementid": "target", "newpolicydocument": allowAll,
+	"statementid": "target", "newpolicydocument": allowLambda,
 
 	"lambda:AddLayerVersionPermission.action": "lambda:GetLayerVersion", "lambda:AddLayerVersionPermission.principal": "*",
 	"logs:DescribeLogStreams.loggroupname": "target", "logs:FilterLogEvents.loggroupname": "target", "logs:GetLogEvents.loggroupname": "target",
@@ -148,7 +148,7 @@ func (w *world) fill() {
 	w.must("iam:CreateGroup", map[string]any{"GroupName": "target"})
 	w.must("iam:AddUserToGroup", map[string]any{"GroupName": "target", "UserName": "target"})
 	w.must("iam:CreateRole", map[string]any{"RoleName": "target", "AssumeRolePolicyDocument": trust})
-	w.must("iam:CreatePolicy", map[string]any{"PolicyName": "target", "PolicyDocument": allowAll})
+	w.must("iam:CreatePolicy", map[string]any{"PolicyName": "target", "PolicyDocument": allowLambda})
 	w.must("iam:CreateUser", map[string]any{"UserName": "nobody"})
 	w.user = accessKey(w.t, w.must("iam:CreateAccessKey", map[string]any{"UserName": "nobody"}))
 	w.must("logs:CreateLogGroup", map[string]any{"logGroupName": "target"})

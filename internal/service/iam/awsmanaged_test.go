@@ -10,7 +10,7 @@ import (
 func TestManagedPoliciesParseAndFit(t *testing.T) {
 	s := &Service{compiler: newCompiler()}
 	for arn, p := range awsManaged {
-		if err := s.checkManaged(p.text()); err != nil {
+		if _, err := s.checkManaged(p.text()); err != nil {
 			t.Errorf("%s: %v", arn, err)
 		}
 		if p.Created.IsZero() || p.Description == "" || p.Default < 1 {

@@ -127,7 +127,7 @@ func (c *checker) policies() error {
 			return fmt.Errorf("%d versions, default %d", len(p.Versions), p.Default)
 		}
 		for _, v := range p.Versions {
-			if err := c.service.checkManaged(v.Text); err != nil {
+			if _, err := c.service.checkManaged(v.Text); err != nil {
 				return fmt.Errorf("version %d: %w", v.Number, err)
 			}
 		}

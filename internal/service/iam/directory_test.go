@@ -18,7 +18,7 @@ import (
 const (
 	allowList  = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:ListUsers","Resource":"*"}}`
 	denyList   = `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"iam:ListUsers","Resource":"*"}}`
-	allowAll   = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`
+	allowIAM   = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:*","Resource":"*"}}`
 	trustsRoot = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"123456789012"},"Action":"sts:AssumeRole"}}`
 )
 
@@ -226,7 +226,7 @@ func TestSessionPoliciesNarrow(t *testing.T) {
 	h := newHarness(t)
 	root := h.root()
 	roleID := h.newRole("fn")
-	do(h, root, api.OpPutRolePolicy, &api.PutRolePolicyRequest{RoleName: awsapi.Ptr("fn"), PolicyName: awsapi.Ptr("p"), PolicyDocument: awsapi.Ptr(allowAll)})
+	do(h, root, api.OpPutRolePolicy, &api.PutRolePolicyRequest{RoleName: awsapi.Ptr("fn"), PolicyName: awsapi.Ptr("p"), PolicyDocument: awsapi.Ptr(allowIAM)})
 	open := func(change func(*session.Session)) *door.Principal {
 		t.Helper()
 		s := roleSession(roleID)

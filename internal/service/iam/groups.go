@@ -75,7 +75,7 @@ func (s *Service) deleteGroup(c *door.Call, tx *store.Tx, in *api.DeleteGroupReq
 	if len(members) > 0 {
 		return nil, deleteConflict("Cannot delete entity, must remove users from group first.")
 	}
-	return &awsapi.None{}, groupKind.remove(tx, g)
+	return &awsapi.None{}, groupKind.remove(tx, g, c.Time)
 }
 
 func describeGroup(g *group) *api.Group {

@@ -8,8 +8,12 @@ import (
 
 	"cloister/internal/awsapi"
 	api "cloister/internal/awsapi/iam"
+	lambdaapi "cloister/internal/awsapi/lambda"
+	logsapi "cloister/internal/awsapi/logs"
+	stsapi "cloister/internal/awsapi/sts"
 	"cloister/internal/door"
 	"cloister/internal/door/doortest"
+	"cloister/internal/guardrail"
 	"cloister/internal/seal"
 	"cloister/internal/store"
 	"cloister/policy"
@@ -34,6 +38,7 @@ func newHarness(t testing.TB) *harness {
 	h.Harness = doortest.New(t, []*awsapi.Service{&api.Service}, func(d *doortest.Harness, c *door.Config) {
 		h.iam = New(Options{
 			DB: d.DB, Keys: d.Keys, Account: doortest.Account,
+			Guardrails:      guardrail.New(&api.Service, &stsapi.Service, &lambdaapi.Service, &logsapi.Service),
 			RootAccessKeyID: rootKeyID, RootSecret: seal.NewSecret([]byte(rootSecret)),
 		})
 		c.Directory = h.iam

@@ -7,6 +7,7 @@ import (
 	"cloister/internal/awsapi"
 	api "cloister/internal/awsapi/iam"
 	"cloister/internal/door"
+	"cloister/internal/guardrail"
 	"cloister/internal/store"
 	"cloister/policy"
 )
@@ -95,7 +96,8 @@ func (s *Service) registerRoleInline(d *door.Door) {
 // putInline stores an inline policy in place of one of the same name. All
 // inline policies of an entity share one quota of size.
 func putInline[T any](s *Service, c *door.Call, tx *store.Tx, k *kind[T], name, policyName, document *string) (*awsapi.None, error) {
-	if _, err := s.parse(policy.KindIdentity, awsapi.Val(document)); err != nil {
+	parsed, err := s.parse(policy.KindIdentity, awsapi.Val(document))
+	if err != nil {
 		return nil, err
 	}
 	v, err := k.find(tx, c.Account, awsapi.Val(name))
@@ -110,6 +112,9 @@ func putInline[T any](s *Service, c *door.Call, tx *store.Tx, k *kind[T], name, 
 	}
 	if total > k.inlineSize {
 		return nil, limitExceeded("Maximum policy size of %d bytes exceeded for %s %s", k.inlineSize, k.noun, e.Name)
+	}
+	if err := s.guardInline(c, tx, k.arn(v), k.noun, awsapi.Val(policyName), parsed); err != nil {
+		return nil, err
 	}
 	return &awsapi.None{}, k.put(tx, v)
 }
@@ -163,6 +168,9 @@ func deleteInline[T any](c *door.Call, tx *store.Tx, k *kind[T], name, policyNam
 	i, found := findDocument(e.Inline, awsapi.Val(policyName))
 	if !found {
 		return nil, noSuchEntity("The %s policy with name %s cannot be found.", k.noun, awsapi.Val(policyName))
+	}
+	if err := guardrail.Gone(tx, c.Account, k.arn(v), inlinePart(e.Inline[i].Name), c.Time); err != nil {
+		return nil, err
 	}
 	e.Inline = slices.Delete(e.Inline, i, i+1)
 	return &awsapi.None{}, k.put(tx, v)

@@ -3,8 +3,10 @@ package iam
 import (
 	"errors"
 	"sort"
+	"time"
 
 	"cloister/internal/awsapi"
+	"cloister/internal/guardrail"
 	"cloister/internal/store"
 )
 
@@ -98,7 +100,7 @@ func (k *kind[T]) free(r store.Reader, account, name string) error {
 }
 
 // remove deletes an entity on which nothing hangs any more.
-func (k *kind[T]) remove(tx *store.Tx, v *T) error {
+func (k *kind[T]) remove(tx *store.Tx, v *T, at time.Time) error {
 	e := k.entity(v)
 	if len(e.Attached) > 0 {
 		return deleteConflict("Cannot delete entity, must detach all policies first.")
@@ -107,6 +109,9 @@ func (k *kind[T]) remove(tx *store.Tx, v *T) error {
 		return deleteConflict("Cannot delete entity, must delete policies first.")
 	}
 	if err := adjust(tx, e.Account, k.count, -1, k.title+"s", k.quota); err != nil {
+		return err
+	}
+	if err := guardrail.Gone(tx, e.Account, k.arn(v), "", at); err != nil {
 		return err
 	}
 	return k.table.Delete(tx, store.K(e.Account, e.ID))

@@ -9,6 +9,7 @@ import (
 	"cloister/internal/awsapi"
 	api "cloister/internal/awsapi/iam"
 	"cloister/internal/door"
+	"cloister/internal/guardrail"
 	"cloister/internal/store"
 	"cloister/policy"
 )
@@ -91,7 +92,8 @@ func (s *Service) createPolicy(c *door.Call, tx *store.Tx, in *api.CreatePolicyR
 		return nil, err
 	}
 	document := awsapi.Val(in.PolicyDocument)
-	if err := s.checkManaged(document); err != nil {
+	parsed, err := s.checkManaged(document)
+	if err != nil {
 		return nil, err
 	}
 	created := second(c.Time)
@@ -103,6 +105,9 @@ func (s *Service) createPolicy(c *door.Call, tx *store.Tx, in *api.CreatePolicyR
 	if err := insertPolicy(tx, p); err != nil {
 		return nil, err
 	}
+	if err := s.guardVersion(c, tx, p, 1, parsed); err != nil {
+		return nil, err
+	}
 	answer := summarisePolicy(p, usage{})
 	answer.Tags = shownTags(tags)
 	return &api.CreatePolicyResponse{Policy: answer}, nil
@@ -110,14 +115,12 @@ func (s *Service) createPolicy(c *door.Call, tx *store.Tx, in *api.CreatePolicyR
 
 // checkManaged checks the document of a version. Whether it is attached as a
 // boundary or to an identity, its grammar is the same.
-func (s *Service) checkManaged(document string) error {
-	if _, err := s.parse(policy.KindIdentity, document); err != nil {
-		return err
+func (s *Service) checkManaged(document string) (*policy.Policy, error) {
+	p, err := s.parse(policy.KindIdentity, document)
+	if err == nil && size(document) > policySize {
+		err = overQuota("PolicySize", policySize)
 	}
-	if size(document) > policySize {
-		return overQuota("PolicySize", policySize)
-	}
-	return nil
+	return p, err
 }
 
 func insertPolicy(tx *store.Tx, p *managed) error {
@@ -170,6 +173,9 @@ func (s *Service) deletePolicy(c *door.Call, tx *store.Tx, in *api.DeletePolicyR
 		return nil, err
 	}
 	if err := countVersions(tx, p.Account, -1); err != nil {
+		return nil, err
+	}
+	if err := guardrail.Gone(tx, p.Account, p.arn(), "", c.Time); err != nil {
 		return nil, err
 	}
 	return &awsapi.None{}, policies.Delete(tx, store.K(p.Account, p.arn()))

@@ -119,7 +119,7 @@ func (s *Service) deleteRole(c *door.Call, tx *store.Tx, in *api.DeleteRoleReque
 	if err != nil {
 		return nil, err
 	}
-	return &awsapi.None{}, roleKind.remove(tx, r)
+	return &awsapi.None{}, roleKind.remove(tx, r, c.Time)
 }
 
 // summariseRole is a role as lists have it: without tags and boundary.

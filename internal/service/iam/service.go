@@ -5,6 +5,7 @@ import (
 
 	"cloister/internal/door"
 	"cloister/internal/door/session"
+	"cloister/internal/guardrail"
 	"cloister/internal/seal"
 	"cloister/internal/store"
 	"cloister/policy"
@@ -14,6 +15,8 @@ import (
 type Options struct {
 	DB   *store.DB
 	Keys *seal.Keyring // opens session tokens
+
+	Guardrails *guardrail.Guardrails // asked before a policy is written
 
 	// The root user of the account, who holds one access key and is bound by
 	// no policy.
@@ -37,6 +40,7 @@ type Service struct {
 	rootPolicies policy.Policies
 	compiler     *compiler
 	cache        *cache
+	guard        *guardrail.Guardrails
 	uses         uses
 	now          func() time.Time
 }
@@ -51,11 +55,15 @@ func New(o Options) *Service {
 	if o.Capacity == 0 {
 		o.Capacity = 20_000
 	}
+	if o.Guardrails == nil {
+		panic("iam: policies are not written without guardrails")
+	}
 	s := &Service{
 		db:       o.DB,
 		keys:     o.Keys,
 		account:  o.Account,
 		compiler: newCompiler(),
+		guard:    o.Guardrails,
 		cache:    newCache(o.Capacity),
 		now:      time.Now,
 	}

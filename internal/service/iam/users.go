@@ -174,7 +174,7 @@ func (s *Service) deleteUser(c *door.Call, tx *store.Tx, in *api.DeleteUserReque
 	if len(u.Groups) > 0 {
 		return nil, deleteConflict("Cannot delete entity, must remove users from group first.")
 	}
-	return &awsapi.None{}, userKind.remove(tx, u)
+	return &awsapi.None{}, userKind.remove(tx, u, c.Time)
 }
 
 // summariseUser is a user as lists have it: without tags and boundary.

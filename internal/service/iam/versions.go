@@ -8,7 +8,9 @@ import (
 	"cloister/internal/awsapi"
 	api "cloister/internal/awsapi/iam"
 	"cloister/internal/door"
+	"cloister/internal/guardrail"
 	"cloister/internal/store"
+	"cloister/policy"
 )
 
 const (
@@ -39,7 +41,8 @@ func (s *Service) createPolicyVersion(c *door.Call, tx *store.Tx, in *api.Create
 		return nil, err
 	}
 	document := awsapi.Val(in.PolicyDocument)
-	if err := s.checkManaged(document); err != nil {
+	parsed, err := s.checkManaged(document)
+	if err != nil {
 		return nil, err
 	}
 	if len(p.Versions) >= versionsPerPolicy {
@@ -49,6 +52,9 @@ func (s *Service) createPolicyVersion(c *door.Call, tx *store.Tx, in *api.Create
 		return nil, err
 	}
 	p.Last++
+	if err := s.guardVersion(c, tx, p, p.Last, parsed); err != nil {
+		return nil, err
+	}
 	v := version{p.Last, document, second(c.Time)}
 	p.Versions, p.Updated = append(p.Versions, v), v.Created
 	if awsapi.Val(in.SetAsDefault) {
@@ -118,6 +124,9 @@ func (s *Service) deletePolicyVersion(c *door.Call, tx *store.Tx, in *api.Delete
 		return nil, deleteConflict("Cannot delete the default version of a policy.")
 	}
 	number := v.Number
+	if err := guardrail.Gone(tx, p.Account, p.arn(), versionPart(number), c.Time); err != nil {
+		return nil, err
+	}
 	p.Versions = slices.DeleteFunc(p.Versions, func(v version) bool { return v.Number == number })
 	if err := countVersions(tx, p.Account, -1); err != nil {
 		return nil, err
@@ -131,6 +140,13 @@ func (s *Service) setDefaultPolicyVersion(c *door.Call, tx *store.Tx, in *api.Se
 	}
 	p, v, err := findVersion(tx, c.Account, awsapi.Val(in.PolicyArn), awsapi.Val(in.VersionId))
 	if err != nil {
+		return nil, err
+	}
+	parsed, err := s.parse(policy.KindIdentity, v.Text)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.guardVersion(c, tx, p, v.Number, parsed); err != nil {
 		return nil, err
 	}
 	p.Default, p.Updated = v.Number, second(c.Time)

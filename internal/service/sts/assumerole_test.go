@@ -19,7 +19,7 @@ func TestAssumedRole(t *testing.T) {
 	h := newHarness(t)
 	alice := h.user("alice", mayAssume)
 	arn := h.role("fn", trustAccount, func(in *iamapi.CreateRoleRequest) { in.Path = aws.String("/service/") })
-	h.rolePolicy("fn", mayAll)
+	h.rolePolicy("fn", mayIAM)
 	out := h.assume(alice, arn)
 	user := out.AssumedRoleUser
 	if *user.Arn != "arn:aws:sts::123456789012:assumed-role/fn/session" || !strings.HasPrefix(*user.AssumedRoleId, "AROA") || !strings.HasSuffix(*user.AssumedRoleId, ":session") {
@@ -200,7 +200,7 @@ func TestSessionPolicies(t *testing.T) {
 	h := newHarness(t)
 	alice := h.user("alice", mayAssume)
 	arn := h.role("r", trustAccount)
-	h.rolePolicy("r", mayAll)
+	h.rolePolicy("r", mayIAM)
 	with := func(document string, arns ...string) func(*sdk.AssumeRoleInput) {
 		return func(in *sdk.AssumeRoleInput) {
 			if document != "" {

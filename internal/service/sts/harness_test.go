@@ -16,6 +16,7 @@ import (
 	api "cloister/internal/awsapi/sts"
 	"cloister/internal/door"
 	"cloister/internal/door/doortest"
+	"cloister/internal/guardrail"
 	"cloister/internal/seal"
 	"cloister/internal/service/iam"
 )
@@ -35,7 +36,7 @@ func newHarness(t testing.TB) *harness {
 	h := &harness{t: t}
 	h.Harness = doortest.New(t, []*awsapi.Service{&iamapi.Service, &api.Service}, func(d *doortest.Harness, c *door.Config) {
 		h.iam = iam.New(iam.Options{
-			DB: d.DB, Keys: d.Keys, Account: doortest.Account,
+			DB: d.DB, Keys: d.Keys, Account: doortest.Account, Guardrails: guardrail.New(&iamapi.Service, &api.Service),
 			RootAccessKeyID: rootKeyID, RootSecret: seal.NewSecret([]byte(rootSecret)),
 		})
 		c.Directory = h.iam
@@ -167,5 +168,6 @@ const (
 	trustAccount = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"123456789012"},"Action":["sts:AssumeRole","sts:TagSession","sts:SetSourceIdentity"]}}`
 	mayAssume    = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["sts:AssumeRole","sts:TagSession","sts:SetSourceIdentity"],"Resource":"*"}}`
 	mayAll       = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`
+	mayIAM       = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["iam:*","sts:GetSessionToken"],"Resource":"*"}}`
 	mayGet       = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:Get*","Resource":"*"}}`
 )

@@ -28,7 +28,7 @@ func TestCallersLearnWhoTheyAre(t *testing.T) {
 
 func TestSessionToken(t *testing.T) {
 	h := newHarness(t)
-	alice := h.user("alice", mayAll)
+	alice := h.user("alice", mayIAM)
 	out, err := alice.GetSessionToken(context.Background(), &sdk.GetSessionTokenInput{DurationSeconds: aws.Int32(900)})
 	if err != nil {
 		t.Fatal(err)

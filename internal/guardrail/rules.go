@@ -1,0 +1,43 @@
+package guardrail
+
+import "slices"
+
+// Rule is one guardrail as people see it.
+type Rule struct {
+	ID       string // CLO-AREA-NUMBER, never reused
+	Name     string // in lower case with hyphens
+	Title    string
+	Severity Severity
+	Page     string // its documentation, from the root of the source tree
+}
+
+// Severity says how much is lost where a rule is broken.
+type Severity string
+
+// The severities.
+const (
+	Critical Severity = "CRITICAL"
+	High     Severity = "HIGH"
+	Medium   Severity = "MEDIUM"
+)
+
+// The rules.
+const (
+	FullAccess = "CLO-IAM-001"
+)
+
+var rules = []Rule{
+	{FullAccess, "no-full-access-policy", "No customer policy gives every action on every resource", Critical, "docs/guardrails/CLO-IAM-001.md"},
+}
+
+// Rules lists all rules by identifier.
+func Rules() []Rule { return slices.Clone(rules) }
+
+// Find gives the rule with an identifier or a name.
+func Find(name string) (Rule, bool) {
+	i := slices.IndexFunc(rules, func(r Rule) bool { return r.ID == name || r.Name == name })
+	if i < 0 {
+		return Rule{}, false
+	}
+	return rules[i], true
+}
