@@ -23,6 +23,8 @@ var (
 		{Name: "Status", Shape: &shapeStatusType},
 		{Name: "CreateDate", Shape: &shapeDateType},
 	}}
+	shapeActionNameListType    = awsapi.Shape{Name: "ActionNameListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeActionNameType}}
+	shapeActionNameType        = awsapi.Shape{Name: "ActionNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 3, HasMax: true, Max: 128}}
 	shapeAddUserToGroupRequest = awsapi.Shape{Name: "AddUserToGroupRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "GroupName", Shape: &shapeGroupNameType, Traits: awsapi.Required},
 		{Name: "UserName", Shape: &shapeExistingUserNameType, Traits: awsapi.Required},
@@ -47,10 +49,22 @@ var (
 		{Name: "PolicyName", Shape: &shapePolicyNameType},
 		{Name: "PolicyArn", Shape: &shapeArnType},
 	}}
+	shapeColumnNumber                    = awsapi.Shape{Name: "ColumnNumber", Kind: awsapi.KindInteger}
 	shapeConcurrentModificationException = awsapi.Shape{Name: "ConcurrentModificationException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeConcurrentModificationMessage},
 	}, Error: &awsapi.ErrorInfo{Code: "ConcurrentModification", Status: 409}}
 	shapeConcurrentModificationMessage = awsapi.Shape{Name: "ConcurrentModificationMessage", Kind: awsapi.KindString}
+	shapeContextEntry                  = awsapi.Shape{Name: "ContextEntry", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "ContextKeyName", Shape: &shapeContextKeyNameType},
+		{Name: "ContextKeyValues", Shape: &shapeContextKeyValueListType},
+		{Name: "ContextKeyType", Shape: &shapeContextKeyTypeEnum},
+	}}
+	shapeContextEntryListType          = awsapi.Shape{Name: "ContextEntryListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeContextEntry}}
+	shapeContextKeyNameType            = awsapi.Shape{Name: "ContextKeyNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 5, HasMax: true, Max: 256}}
+	shapeContextKeyNamesResultListType = awsapi.Shape{Name: "ContextKeyNamesResultListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeContextKeyNameType}}
+	shapeContextKeyTypeEnum            = awsapi.Shape{Name: "ContextKeyTypeEnum", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"string", "stringList", "numeric", "numericList", "boolean", "booleanList", "ip", "ipList", "binary", "binaryList", "date", "dateList"}}}
+	shapeContextKeyValueListType       = awsapi.Shape{Name: "ContextKeyValueListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeContextKeyValueType}}
+	shapeContextKeyValueType           = awsapi.Shape{Name: "ContextKeyValueType", Kind: awsapi.KindString}
 	shapeCreateAccessKeyRequest        = awsapi.Shape{Name: "CreateAccessKeyRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "UserName", Shape: &shapeExistingUserNameType},
 	}}
@@ -162,7 +176,21 @@ var (
 	shapeEntityTemporarilyUnmodifiableException = awsapi.Shape{Name: "EntityTemporarilyUnmodifiableException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeEntityTemporarilyUnmodifiableMessage},
 	}, Error: &awsapi.ErrorInfo{Code: "EntityTemporarilyUnmodifiable", Status: 409}}
-	shapeEntityType                  = awsapi.Shape{Name: "EntityType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"User", "Role", "Group", "LocalManagedPolicy", "AWSManagedPolicy"}}}
+	shapeEntityType              = awsapi.Shape{Name: "EntityType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"User", "Role", "Group", "LocalManagedPolicy", "AWSManagedPolicy"}}}
+	shapeEvalDecisionDetailsType = awsapi.Shape{Name: "EvalDecisionDetailsType", Kind: awsapi.KindMap, Elem: &awsapi.Member{Shape: &shapePolicyEvaluationDecisionType}, Key: &awsapi.Member{Shape: &shapeEvalDecisionSourceType}}
+	shapeEvalDecisionSourceType  = awsapi.Shape{Name: "EvalDecisionSourceType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 3, HasMax: true, Max: 256}}
+	shapeEvaluationResult        = awsapi.Shape{Name: "EvaluationResult", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "EvalActionName", Shape: &shapeActionNameType, Traits: awsapi.Required},
+		{Name: "EvalResourceName", Shape: &shapeResourceNameType},
+		{Name: "EvalDecision", Shape: &shapePolicyEvaluationDecisionType, Traits: awsapi.Required},
+		{Name: "MatchedStatements", Shape: &shapeStatementListType},
+		{Name: "MissingContextValues", Shape: &shapeContextKeyNamesResultListType},
+		{Name: "OrganizationsDecisionDetail", Shape: &shapeOrganizationsDecisionDetail},
+		{Name: "PermissionsBoundaryDecisionDetail", Shape: &shapePermissionsBoundaryDecisionDetail},
+		{Name: "EvalDecisionDetails", Shape: &shapeEvalDecisionDetailsType},
+		{Name: "ResourceSpecificResults", Shape: &shapeResourceSpecificResultListType},
+	}}
+	shapeEvaluationResultsListType   = awsapi.Shape{Name: "EvaluationResultsListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeEvaluationResult}}
 	shapeGetAccessKeyLastUsedRequest = awsapi.Shape{Name: "GetAccessKeyLastUsedRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "AccessKeyId", Shape: &shapeAccessKeyIdType, Traits: awsapi.Required},
 	}}
@@ -172,6 +200,16 @@ var (
 	}}
 	shapeGetAccountSummaryResponse = awsapi.Shape{Name: "GetAccountSummaryResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "SummaryMap", Shape: &shapeSummaryMapType},
+	}}
+	shapeGetContextKeysForCustomPolicyRequest = awsapi.Shape{Name: "GetContextKeysForCustomPolicyRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "PolicyInputList", Shape: &shapeSimulationPolicyListType, Traits: awsapi.Required},
+	}}
+	shapeGetContextKeysForPolicyResponse = awsapi.Shape{Name: "GetContextKeysForPolicyResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "ContextKeyNames", Shape: &shapeContextKeyNamesResultListType},
+	}}
+	shapeGetContextKeysForPrincipalPolicyRequest = awsapi.Shape{Name: "GetContextKeysForPrincipalPolicyRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "PolicySourceArn", Shape: &shapeArnType, Traits: awsapi.Required},
+		{Name: "PolicyInputList", Shape: &shapeSimulationPolicyListType},
 	}}
 	shapeGetGroupPolicyRequest = awsapi.Shape{Name: "GetGroupPolicyRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "GroupName", Shape: &shapeGroupNameType, Traits: awsapi.Required},
@@ -249,6 +287,7 @@ var (
 	shapeLimitExceededException = awsapi.Shape{Name: "LimitExceededException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeLimitExceededMessage},
 	}, Error: &awsapi.ErrorInfo{Code: "LimitExceeded", Status: 409}}
+	shapeLineNumber            = awsapi.Shape{Name: "LineNumber", Kind: awsapi.KindInteger}
 	shapeListAccessKeysRequest = awsapi.Shape{Name: "ListAccessKeysRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "UserName", Shape: &shapeExistingUserNameType},
 		{Name: "Marker", Shape: &shapeMarkerType},
@@ -445,8 +484,14 @@ var (
 	shapeNoSuchEntityException = awsapi.Shape{Name: "NoSuchEntityException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeNoSuchEntityMessage},
 	}, Error: &awsapi.ErrorInfo{Code: "NoSuchEntity", Status: 404}}
+	shapeOrganizationsDecisionDetail = awsapi.Shape{Name: "OrganizationsDecisionDetail", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "AllowedByOrganizations", Shape: &shapeBooleanType},
+	}}
 	shapePermissionsBoundaryAttachmentType = awsapi.Shape{Name: "PermissionsBoundaryAttachmentType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"PermissionsBoundaryPolicy"}}}
-	shapePolicy                            = awsapi.Shape{Name: "Policy", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+	shapePermissionsBoundaryDecisionDetail = awsapi.Shape{Name: "PermissionsBoundaryDecisionDetail", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "AllowedByPermissionsBoundary", Shape: &shapeBooleanType},
+	}}
+	shapePolicy = awsapi.Shape{Name: "Policy", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "PolicyName", Shape: &shapePolicyNameType},
 		{Name: "PolicyId", Shape: &shapeIdType},
 		{Name: "Arn", Shape: &shapeArnType},
@@ -460,11 +505,16 @@ var (
 		{Name: "UpdateDate", Shape: &shapeDateType},
 		{Name: "Tags", Shape: &shapeTagListType},
 	}}
+	shapePolicyEvaluationDecisionType = awsapi.Shape{Name: "PolicyEvaluationDecisionType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"allowed", "explicitDeny", "implicitDeny"}}}
+	shapePolicyEvaluationException    = awsapi.Shape{Name: "PolicyEvaluationException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
+		{Name: "message", Shape: &shapePolicyEvaluationErrorMessage},
+	}, Error: &awsapi.ErrorInfo{Code: "PolicyEvaluation", Status: 500}}
 	shapePolicyGroup = awsapi.Shape{Name: "PolicyGroup", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "GroupName", Shape: &shapeGroupNameType},
 		{Name: "GroupId", Shape: &shapeIdType},
 	}}
 	shapePolicyGroupListType          = awsapi.Shape{Name: "PolicyGroupListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapePolicyGroup}}
+	shapePolicyIdentifierType         = awsapi.Shape{Name: "PolicyIdentifierType", Kind: awsapi.KindString}
 	shapePolicyNotAttachableException = awsapi.Shape{Name: "PolicyNotAttachableException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapePolicyNotAttachableMessage},
 	}, Error: &awsapi.ErrorInfo{Code: "PolicyNotAttachable", Status: 400}}
@@ -473,6 +523,7 @@ var (
 		{Name: "RoleId", Shape: &shapeIdType},
 	}}
 	shapePolicyRoleListType = awsapi.Shape{Name: "PolicyRoleListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapePolicyRole}}
+	shapePolicySourceType   = awsapi.Shape{Name: "PolicySourceType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"user", "group", "role", "aws-managed", "user-managed", "resource", "none"}}}
 	shapePolicyUsageType    = awsapi.Shape{Name: "PolicyUsageType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"PermissionsPolicy", "PermissionsBoundary"}}}
 	shapePolicyUser         = awsapi.Shape{Name: "PolicyUser", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "UserName", Shape: &shapeUserNameType},
@@ -484,6 +535,10 @@ var (
 		{Name: "VersionId", Shape: &shapePolicyVersionIdType},
 		{Name: "IsDefaultVersion", Shape: &shapeBooleanType},
 		{Name: "CreateDate", Shape: &shapeDateType},
+	}}
+	shapePosition = awsapi.Shape{Name: "Position", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "Line", Shape: &shapeLineNumber},
+		{Name: "Column", Shape: &shapeColumnNumber},
 	}}
 	shapePutGroupPolicyRequest = awsapi.Shape{Name: "PutGroupPolicyRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "GroupName", Shape: &shapeGroupNameType, Traits: awsapi.Required},
@@ -512,7 +567,19 @@ var (
 		{Name: "GroupName", Shape: &shapeGroupNameType, Traits: awsapi.Required},
 		{Name: "UserName", Shape: &shapeExistingUserNameType, Traits: awsapi.Required},
 	}}
-	shapeRole = awsapi.Shape{Name: "Role", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+	shapeResourceHandlingOptionType = awsapi.Shape{Name: "ResourceHandlingOptionType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 64}}
+	shapeResourceNameListType       = awsapi.Shape{Name: "ResourceNameListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeResourceNameType}}
+	shapeResourceNameType           = awsapi.Shape{Name: "ResourceNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 2048}}
+	shapeResourceSpecificResult     = awsapi.Shape{Name: "ResourceSpecificResult", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "EvalResourceName", Shape: &shapeResourceNameType, Traits: awsapi.Required},
+		{Name: "EvalResourceDecision", Shape: &shapePolicyEvaluationDecisionType, Traits: awsapi.Required},
+		{Name: "MatchedStatements", Shape: &shapeStatementListType},
+		{Name: "MissingContextValues", Shape: &shapeContextKeyNamesResultListType},
+		{Name: "EvalDecisionDetails", Shape: &shapeEvalDecisionDetailsType},
+		{Name: "PermissionsBoundaryDecisionDetail", Shape: &shapePermissionsBoundaryDecisionDetail},
+	}}
+	shapeResourceSpecificResultListType = awsapi.Shape{Name: "ResourceSpecificResultListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeResourceSpecificResult}}
+	shapeRole                           = awsapi.Shape{Name: "Role", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "Path", Shape: &shapePathType, Traits: awsapi.Required},
 		{Name: "RoleName", Shape: &shapeRoleNameType, Traits: awsapi.Required},
 		{Name: "RoleId", Shape: &shapeIdType, Traits: awsapi.Required},
@@ -536,7 +603,47 @@ var (
 		{Name: "PolicyArn", Shape: &shapeArnType, Traits: awsapi.Required},
 		{Name: "VersionId", Shape: &shapePolicyVersionIdType, Traits: awsapi.Required},
 	}}
-	shapeTag = awsapi.Shape{Name: "Tag", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+	shapeSimulateCustomPolicyRequest = awsapi.Shape{Name: "SimulateCustomPolicyRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "PolicyInputList", Shape: &shapeSimulationPolicyListType, Traits: awsapi.Required},
+		{Name: "PermissionsBoundaryPolicyInputList", Shape: &shapeSimulationPolicyListType},
+		{Name: "ActionNames", Shape: &shapeActionNameListType, Traits: awsapi.Required},
+		{Name: "ResourceArns", Shape: &shapeResourceNameListType},
+		{Name: "ResourcePolicy", Shape: &shapePolicyDocumentType},
+		{Name: "ResourceOwner", Shape: &shapeResourceNameType},
+		{Name: "CallerArn", Shape: &shapeResourceNameType},
+		{Name: "ContextEntries", Shape: &shapeContextEntryListType},
+		{Name: "ResourceHandlingOption", Shape: &shapeResourceHandlingOptionType},
+		{Name: "MaxItems", Shape: &shapeMaxItemsType},
+		{Name: "Marker", Shape: &shapeMarkerType},
+	}}
+	shapeSimulatePolicyResponse = awsapi.Shape{Name: "SimulatePolicyResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "EvaluationResults", Shape: &shapeEvaluationResultsListType},
+		{Name: "IsTruncated", Shape: &shapeBooleanType},
+		{Name: "Marker", Shape: &shapeResponseMarkerType},
+	}}
+	shapeSimulatePrincipalPolicyRequest = awsapi.Shape{Name: "SimulatePrincipalPolicyRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "PolicySourceArn", Shape: &shapeArnType, Traits: awsapi.Required},
+		{Name: "PolicyInputList", Shape: &shapeSimulationPolicyListType},
+		{Name: "PermissionsBoundaryPolicyInputList", Shape: &shapeSimulationPolicyListType},
+		{Name: "ActionNames", Shape: &shapeActionNameListType, Traits: awsapi.Required},
+		{Name: "ResourceArns", Shape: &shapeResourceNameListType},
+		{Name: "ResourcePolicy", Shape: &shapePolicyDocumentType},
+		{Name: "ResourceOwner", Shape: &shapeResourceNameType},
+		{Name: "CallerArn", Shape: &shapeResourceNameType},
+		{Name: "ContextEntries", Shape: &shapeContextEntryListType},
+		{Name: "ResourceHandlingOption", Shape: &shapeResourceHandlingOptionType},
+		{Name: "MaxItems", Shape: &shapeMaxItemsType},
+		{Name: "Marker", Shape: &shapeMarkerType},
+	}}
+	shapeSimulationPolicyListType = awsapi.Shape{Name: "SimulationPolicyListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapePolicyDocumentType}}
+	shapeStatement                = awsapi.Shape{Name: "Statement", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "SourcePolicyId", Shape: &shapePolicyIdentifierType},
+		{Name: "SourcePolicyType", Shape: &shapePolicySourceType},
+		{Name: "StartPosition", Shape: &shapePosition},
+		{Name: "EndPosition", Shape: &shapePosition},
+	}}
+	shapeStatementListType = awsapi.Shape{Name: "StatementListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeStatement}}
+	shapeTag               = awsapi.Shape{Name: "Tag", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "Key", Shape: &shapeTagKeyType, Traits: awsapi.Required},
 		{Name: "Value", Shape: &shapeTagValueType, Traits: awsapi.Required},
 	}}
@@ -637,6 +744,7 @@ var (
 	shapePolicyDescriptionType                = awsapi.Shape{Name: "policyDescriptionType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMax: true, Max: 1000}}
 	shapePolicyDocumentType                   = awsapi.Shape{Name: "policyDocumentType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 131072, Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"}}
 	shapePolicyDocumentVersionListType        = awsapi.Shape{Name: "policyDocumentVersionListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapePolicyVersion}}
+	shapePolicyEvaluationErrorMessage         = awsapi.Shape{Name: "policyEvaluationErrorMessage", Kind: awsapi.KindString}
 	shapePolicyListType                       = awsapi.Shape{Name: "policyListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapePolicy}}
 	shapePolicyNameListType                   = awsapi.Shape{Name: "policyNameListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapePolicyNameType}}
 	shapePolicyNameType                       = awsapi.Shape{Name: "policyNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\w+=,.@-]+"}}

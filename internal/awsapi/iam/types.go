@@ -55,6 +55,12 @@ type AttachedPolicy struct {
 	PolicyArn  *string
 }
 
+type ContextEntry struct {
+	ContextKeyName   *string
+	ContextKeyValues []string
+	ContextKeyType   *string
+}
+
 type CreateAccessKeyRequest struct {
 	UserName *string
 }
@@ -183,6 +189,18 @@ type DetachUserPolicyRequest struct {
 	PolicyArn *string
 }
 
+type EvaluationResult struct {
+	EvalActionName                    *string
+	EvalResourceName                  *string
+	EvalDecision                      *string
+	MatchedStatements                 []*Statement
+	MissingContextValues              []string
+	OrganizationsDecisionDetail       *OrganizationsDecisionDetail
+	PermissionsBoundaryDecisionDetail *PermissionsBoundaryDecisionDetail
+	EvalDecisionDetails               map[string]string
+	ResourceSpecificResults           []*ResourceSpecificResult
+}
+
 type GetAccessKeyLastUsedRequest struct {
 	AccessKeyId *string
 }
@@ -194,6 +212,19 @@ type GetAccessKeyLastUsedResponse struct {
 
 type GetAccountSummaryResponse struct {
 	SummaryMap map[string]int64
+}
+
+type GetContextKeysForCustomPolicyRequest struct {
+	PolicyInputList []string
+}
+
+type GetContextKeysForPolicyResponse struct {
+	ContextKeyNames []string
+}
+
+type GetContextKeysForPrincipalPolicyRequest struct {
+	PolicySourceArn *string
+	PolicyInputList []string
 }
 
 type GetGroupPolicyRequest struct {
@@ -509,6 +540,14 @@ type ListUsersResponse struct {
 	Marker      *string
 }
 
+type OrganizationsDecisionDetail struct {
+	AllowedByOrganizations *bool
+}
+
+type PermissionsBoundaryDecisionDetail struct {
+	AllowedByPermissionsBoundary *bool
+}
+
 type Policy struct {
 	PolicyName                    *string
 	PolicyId                      *string
@@ -546,6 +585,11 @@ type PolicyVersion struct {
 	CreateDate       *time.Time
 }
 
+type Position struct {
+	Line   *int64
+	Column *int64
+}
+
 type PutGroupPolicyRequest struct {
 	GroupName      *string
 	PolicyName     *string
@@ -579,6 +623,15 @@ type RemoveUserFromGroupRequest struct {
 	UserName  *string
 }
 
+type ResourceSpecificResult struct {
+	EvalResourceName                  *string
+	EvalResourceDecision              *string
+	MatchedStatements                 []*Statement
+	MissingContextValues              []string
+	EvalDecisionDetails               map[string]string
+	PermissionsBoundaryDecisionDetail *PermissionsBoundaryDecisionDetail
+}
+
 type Role struct {
 	Path                     *string
 	RoleName                 *string
@@ -601,6 +654,48 @@ type RoleLastUsed struct {
 type SetDefaultPolicyVersionRequest struct {
 	PolicyArn *string
 	VersionId *string
+}
+
+type SimulateCustomPolicyRequest struct {
+	PolicyInputList                    []string
+	PermissionsBoundaryPolicyInputList []string
+	ActionNames                        []string
+	ResourceArns                       []string
+	ResourcePolicy                     *string
+	ResourceOwner                      *string
+	CallerArn                          *string
+	ContextEntries                     []*ContextEntry
+	ResourceHandlingOption             *string
+	MaxItems                           *int64
+	Marker                             *string
+}
+
+type SimulatePolicyResponse struct {
+	EvaluationResults []*EvaluationResult
+	IsTruncated       *bool
+	Marker            *string
+}
+
+type SimulatePrincipalPolicyRequest struct {
+	PolicySourceArn                    *string
+	PolicyInputList                    []string
+	PermissionsBoundaryPolicyInputList []string
+	ActionNames                        []string
+	ResourceArns                       []string
+	ResourcePolicy                     *string
+	ResourceOwner                      *string
+	CallerArn                          *string
+	ContextEntries                     []*ContextEntry
+	ResourceHandlingOption             *string
+	MaxItems                           *int64
+	Marker                             *string
+}
+
+type Statement struct {
+	SourcePolicyId   *string
+	SourcePolicyType *string
+	StartPosition    *Position
+	EndPosition      *Position
 }
 
 type Tag struct {

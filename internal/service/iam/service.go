@@ -95,4 +95,5 @@ func (s *Service) Register(d *door.Door) {
 	s.registerBoundaries(d)
 	s.registerTags(d)
 	s.registerAccount(d)
+	s.registerSimulation(d)
 }
