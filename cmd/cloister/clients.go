@@ -26,6 +26,24 @@ type clients struct {
 }
 
 func newClients(dir, endpoint, accessKeyID, secret string) (*clients, error) {
+	client, err := trusting(dir)
+	if err != nil {
+		return nil, err
+	}
+	config := aws.Config{
+		Region:       node.DefaultRegion,
+		BaseEndpoint: aws.String(endpoint),
+		Credentials:  credentials.NewStaticCredentialsProvider(accessKeyID, secret, ""),
+		HTTPClient:   client,
+	}
+	return &clients{
+		iam: iam.NewFromConfig(config), sts: sts.NewFromConfig(config),
+		lambda: lambda.NewFromConfig(config), logs: cloudwatchlogs.NewFromConfig(config),
+	}, nil
+}
+
+// trusting is a client that trusts the local CA of the node on dir and no other.
+func trusting(dir string) (*http.Client, error) {
 	ca, err := os.ReadFile(node.CAFile(dir))
 	if err != nil {
 		return nil, err
@@ -34,16 +52,7 @@ func newClients(dir, endpoint, accessKeyID, secret string) (*clients, error) {
 	if !trusted.AppendCertsFromPEM(ca) {
 		return nil, fmt.Errorf("%s holds no certificate", node.CAFile(dir))
 	}
-	config := aws.Config{
-		Region:       node.DefaultRegion,
-		BaseEndpoint: aws.String(endpoint),
-		Credentials:  credentials.NewStaticCredentialsProvider(accessKeyID, secret, ""),
-		HTTPClient: &http.Client{Transport: &http.Transport{
-			TLSClientConfig: &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12},
-		}},
-	}
-	return &clients{
-		iam: iam.NewFromConfig(config), sts: sts.NewFromConfig(config),
-		lambda: lambda.NewFromConfig(config), logs: cloudwatchlogs.NewFromConfig(config),
-	}, nil
+	return &http.Client{Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12},
+	}}, nil
 }

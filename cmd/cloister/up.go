@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -52,6 +53,13 @@ func up(cmd *cobra.Command, config node.Config) error {
 	n, err := node.Start(ctx, config)
 	if err != nil {
 		return err
+	}
+	states, err := n.Posture(ctx)
+	if err != nil {
+		return errors.Join(err, n.Stop())
+	}
+	if err := printPosture(cmd.ErrOrStderr(), postureOf(states)); err != nil {
+		return errors.Join(err, n.Stop())
 	}
 	fmt.Fprintln(cmd.OutOrStdout(), "ready", n.URL())
 	<-ctx.Done()

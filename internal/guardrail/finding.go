@@ -89,18 +89,24 @@ func Gone(tx *store.Tx, account, resource, part string, at time.Time) error {
 	return nil
 }
 
-// Findings lists an account's findings by id, after the given one.
-func Findings(r store.Reader, account, after string, most int) ([]*Finding, error) {
+// Findings lists an account's findings by id: those after the given id and,
+// if a status is given, of that status. It says whether there are more.
+func Findings(r store.Reader, account string, status Status, after string, most int) (found []*Finding, more bool, err error) {
 	var from store.Key
 	if after != "" {
 		from = store.K(account, after)
 	}
-	var found []*Finding
 	for item, err := range findings.Scan(r, store.K(account), from) {
-		if err != nil || len(found) == most {
-			return found, err
+		if err != nil {
+			return nil, false, err
+		}
+		if status != "" && item.Value.Status != status {
+			continue
+		}
+		if len(found) == most {
+			return found, true, nil
 		}
 		found = append(found, item.Value)
 	}
-	return found, nil
+	return found, false, nil
 }

@@ -8,7 +8,9 @@ type Rule struct {
 	Name     string // in lower case with hyphens
 	Title    string
 	Severity Severity
-	Page     string // its documentation, from the root of the source tree
+	// Exemptions says that single resources may be let pass.
+	Exemptions bool
+	Page       string // its documentation, from the root of the source tree
 }
 
 // Severity says how much is lost where a rule is broken.
@@ -27,11 +29,17 @@ const (
 )
 
 var rules = []Rule{
-	{FullAccess, "no-full-access-policy", "No customer policy gives every action on every resource", Critical, "docs/guardrails/CLO-IAM-001.md"},
+	{ID: FullAccess, Name: "no-full-access-policy", Title: "No customer policy gives every action on every resource", Severity: Critical},
 }
 
 // Rules lists all rules by identifier.
 func Rules() []Rule { return slices.Clone(rules) }
+
+func init() {
+	for i := range rules {
+		rules[i].Page = "docs/guardrails/" + rules[i].ID + ".md"
+	}
+}
 
 // Find gives the rule with an identifier or a name.
 func Find(name string) (Rule, bool) {

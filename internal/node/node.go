@@ -16,11 +16,13 @@ import (
 	iamapi "cloister/internal/awsapi/iam"
 	lambdaapi "cloister/internal/awsapi/lambda"
 	logsapi "cloister/internal/awsapi/logs"
+	"cloister/internal/awsapi/platform"
 	stsapi "cloister/internal/awsapi/sts"
 	"cloister/internal/blob"
 	"cloister/internal/door"
 	"cloister/internal/guardrail"
 	"cloister/internal/seal"
+	"cloister/internal/service/guardrails"
 	"cloister/internal/service/iam"
 	"cloister/internal/service/lambda"
 	"cloister/internal/service/logs"
@@ -50,7 +52,7 @@ type Node struct {
 
 // Services are the AWS services that a node has.
 func Services() []*awsapi.Service {
-	return []*awsapi.Service{&iamapi.Service, &stsapi.Service, &lambdaapi.Service, &logsapi.Service}
+	return []*awsapi.Service{&iamapi.Service, &stsapi.Service, &lambdaapi.Service, &logsapi.Service, &platform.Service}
 }
 
 // Start opens the data directory and serves. The node answers when Start has
@@ -113,8 +115,8 @@ func (n *Node) makeServices(context.Context) error {
 	if err != nil {
 		return err
 	}
-	guardrails := guardrail.New(Services()...)
-	n.iam = iam.New(iam.Options{DB: n.db, Keys: n.keys, Guardrails: guardrails, Account: Account, RootAccessKeyID: root.AccessKeyID, RootSecret: root.Secret})
+	guard := guardrail.New(Services()...)
+	n.iam = iam.New(iam.Options{DB: n.db, Keys: n.keys, Guardrails: guard, Account: Account, RootAccessKeyID: root.AccessKeyID, RootSecret: root.Secret})
 	n.inBackground(n.iam.Run)
 	n.logs = logs.New(n.db)
 	n.onClose(n.logs.Close)
@@ -125,6 +127,7 @@ func (n *Node) makeServices(context.Context) error {
 	sts.New(n.keys, n.iam).Register(n.door)
 	n.logs.Register(n.door)
 	n.lambda.Register(n.door)
+	guardrails.Register(n.door)
 	if err := n.lambda.Start(n.plane); err != nil {
 		return err
 	}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"cloister/internal/awsapi"
+	"cloister/internal/awsapi/platform"
+	"cloister/internal/node"
+)
+
+// callPlatform makes a call of the platform's own to the running node on dir,
+// signed with the root credential in it, and reads the answer into out.
+func callPlatform[In, Out any](ctx context.Context, dir string, op awsapi.Op[In, Out], in any, out any) error {
+	root, err := node.ReadRootCredential(dir)
+	if err != nil {
+		return err
+	}
+	endpoint, region, err := node.ReadEndpoint(dir)
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint+"/", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
+	req.Header.Set("X-Amz-Target", platform.TargetPrefix+"."+op.Name)
+	sum := sha256.Sum256(body)
+	who := aws.Credentials{AccessKeyID: root.AccessKeyID, SecretAccessKey: string(root.Secret.Reveal())}
+	if err := v4.NewSigner().SignHTTP(ctx, who, req, hex.EncodeToString(sum[:]), platform.Name, region, time.Now()); err != nil {
+		return err
+	}
+	client, err := trusting(dir)
+	if err != nil {
+		return err
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return fmt.Errorf("the node does not answer: is cloister up running with this --data? %w", err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	answer, err := io.ReadAll(res.Body)
+	if err != nil {
+		return err
+	}
+	if res.StatusCode != http.StatusOK {
+		return refusal(answer)
+	}
+	return json.Unmarshal(answer, out)
+}
+
+// refusal is an answer that is an error, as an error for people.
+func refusal(answer []byte) error {
+	var e struct {
+		Type    string `json:"__type"`
+		Message string `json:"message"`
+	}
+	if err := json.Unmarshal(answer, &e); err != nil || e.Type == "" {
+		return fmt.Errorf("the node answered %.200q", answer)
+	}
+	return fmt.Errorf("%s: %s", e.Type, e.Message)
+}
+
+// wireTime is a time as awsJson has it: in seconds.
+type wireTime struct{ time.Time }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *wireTime) UnmarshalJSON(text []byte) error {
+	var seconds float64
+	if err := json.Unmarshal(text, &seconds); err != nil {
+		return err
+	}
+	t.Time = time.Unix(0, int64(seconds*1e9)).UTC().Truncate(time.Second)
+	return nil
+}
