@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -20,9 +21,9 @@ import (
 )
 
 // callPlatform makes a call of the platform's own to the running node on dir,
-// signed with the root credential in it, and reads the answer into out.
+// signed as callerCredentials says, and reads the answer into out.
 func callPlatform[In, Out any](ctx context.Context, dir string, op awsapi.Op[In, Out], in any, out any) error {
-	root, err := node.ReadRootCredential(dir)
+	who, err := callerCredentials(dir)
 	if err != nil {
 		return err
 	}
@@ -41,7 +42,6 @@ func callPlatform[In, Out any](ctx context.Context, dir string, op awsapi.Op[In,
 	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
 	req.Header.Set("X-Amz-Target", platform.TargetPrefix+"."+op.Name)
 	sum := sha256.Sum256(body)
-	who := aws.Credentials{AccessKeyID: root.AccessKeyID, SecretAccessKey: string(root.Secret.Reveal())}
 	if err := v4.NewSigner().SignHTTP(ctx, who, req, hex.EncodeToString(sum[:]), platform.Name, region, time.Now()); err != nil {
 		return err
 	}
@@ -62,6 +62,19 @@ func callPlatform[In, Out any](ctx context.Context, dir string, op awsapi.Op[In,
 		return refusal(answer)
 	}
 	return json.Unmarshal(answer, out)
+}
+
+// callerCredentials are those of AWS's environment variables, or the root
+// user's if there are none.
+func callerCredentials(dir string) (aws.Credentials, error) {
+	if id := os.Getenv("AWS_ACCESS_KEY_ID"); id != "" {
+		return aws.Credentials{AccessKeyID: id, SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY"), SessionToken: os.Getenv("AWS_SESSION_TOKEN")}, nil
+	}
+	root, err := node.ReadRootCredential(dir)
+	if err != nil {
+		return aws.Credentials{}, err
+	}
+	return aws.Credentials{AccessKeyID: root.AccessKeyID, SecretAccessKey: string(root.Secret.Reveal())}, nil
 }
 
 // refusal is an answer that is an error, as an error for people.

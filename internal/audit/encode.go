@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +25,11 @@ const (
 	maxBody    = 24 << 10 // Request and Response, each
 	maxNeeds   = 64
 	maxVia     = 16
+
+	maxContext       = 6 << 10 // of one need, keys and values together
+	maxContextKeys   = 48      // decoding takes no more than 64 in a map
+	maxContextValues = 16
+	maxSessions      = 11 // ten managed policies and one that was passed
 )
 
 // stored is a record as it is sealed.
@@ -48,7 +55,8 @@ func encode(rec *Record, seq uint64) ([]byte, error) {
 	s := stored{Seq: seq, Record: bounded(rec)}
 	b, err := encoding.Marshal(&s)
 	if err == nil && len(b) > maxRecord {
-		s.Record.Request, s.Record.Response, s.Record.Needs = tooLong(rec.Request), tooLong(rec.Response), nil
+		s.Record.Request, s.Record.Response = tooLong(rec.Request), tooLong(rec.Response)
+		s.Record.Needs, s.Record.SessionPolicies = nil, nil
 		b, err = encoding.Marshal(&s)
 	}
 	if err != nil {
@@ -85,6 +93,7 @@ func bounded(rec *Record) Record {
 	r.Principal = boundedPrincipal(r.Principal)
 	r.Needs = boundedNeeds(r.Needs)
 	r.Via = boundedVia(r.Via)
+	r.SessionPolicies = boundedSessions(r.SessionPolicies)
 	r.Request, r.Response = boundedBody(r.Request), boundedBody(r.Response)
 	return r
 }
@@ -107,6 +116,44 @@ func boundedNeeds(needs []Need) []Need {
 			Action: cutText(n.Action, maxName), Resource: cutText(n.Resource, maxARN),
 			Allowed: n.Allowed, Reason: cutText(n.Reason, maxName), Policy: cutText(n.Policy, maxARN),
 		})
+		last := &kept[len(kept)-1]
+		last.Context, last.ContextCut = boundedContext(n.Context)
+		last.ContextCut = last.ContextCut || n.ContextCut
+	}
+	return kept
+}
+
+// boundedContext keeps whole keys, in their order, while there is room, and
+// says whether any was left out: a value that is cut would explain wrongly.
+func boundedContext(context map[string][]string) (kept map[string][]string, cut bool) {
+	if len(context) == 0 {
+		return nil, false
+	}
+	kept, room := map[string][]string{}, maxContext
+	for _, key := range slices.Sorted(maps.Keys(context)) {
+		size := len(key)
+		valid := utf8.ValidString(key)
+		for _, v := range context[key] {
+			size += len(v)
+			valid = valid && utf8.ValidString(v)
+		}
+		if !valid || size > room || len(context[key]) > maxContextValues || len(kept) == maxContextKeys {
+			cut = true
+			continue
+		}
+		room -= size
+		kept[key] = context[key]
+	}
+	if len(kept) == 0 {
+		kept = nil
+	}
+	return kept, cut
+}
+
+func boundedSessions(all []SessionPolicy) []SessionPolicy {
+	var kept []SessionPolicy
+	for _, p := range all[:min(len(all), maxSessions)] {
+		kept = append(kept, SessionPolicy{Name: cutText(p.Name, maxARN), Text: cutText(p.Text, maxMessage)})
 	}
 	return kept
 }

@@ -29,6 +29,15 @@ func drawRecord(t *rapid.T) *Record {
 		r.Needs = append(r.Needs, Need{Action: r.EventName, Resource: r.Principal.ARN, Reason: r.ErrorMessage})
 		r.Via = append(r.Via, r.EventSource)
 	}
+	if len(r.Needs) > 0 && rapid.Bool().Draw(t, "context") {
+		r.Needs[0].Context = map[string][]string{}
+		for range rapid.SampledFrom([]int{1, 40, 70}).Draw(t, "keys") {
+			r.Needs[0].Context[anyText(t, "key")] = []string{anyText(t, "value")}
+		}
+	}
+	for range rapid.SampledFrom([]int{0, 1, 20}).Draw(t, "session policies") {
+		r.SessionPolicies = append(r.SessionPolicies, SessionPolicy{Name: r.ErrorMessage, Text: r.Principal.ARN})
+	}
 	r.Request, r.Response = []byte(anyText(t, "request")), []byte(anyText(t, "response"))
 	return r
 }

@@ -37,6 +37,8 @@ type wireRecord struct {
 	SourceCell      string          `json:"sourceCell,omitempty"`
 	Count           int64           `json:"count,omitempty"`
 	Index           *int64          `json:"index,omitempty"` // of an Entry
+
+	SessionPolicies []SessionPolicy `json:"sessionPolicies,omitempty"`
 }
 
 type wireIdentity struct {
@@ -87,7 +89,7 @@ func (r *Record) wire() *wireRecord {
 		Request: r.Request, Response: r.Response, RequestID: r.RequestID, EventID: r.EventID,
 		ReadOnly: r.ReadOnly, EventType: "AwsApiCall", ManagementEvent: category == "Management",
 		Account: r.Account, EventCategory: category, Outcome: r.Outcome, Needs: r.Needs, Via: r.Via,
-		SourceCell: r.SourceCell, Count: r.Count,
+		SourceCell: r.SourceCell, Count: r.Count, SessionPolicies: r.SessionPolicies,
 	}
 }
 

@@ -41,6 +41,11 @@ type Record struct {
 	Via          []string        `cbor:"18,keyasint,omitempty"` // for a call between services: those it came through, outermost first
 	SourceCell   string          `cbor:"19,keyasint,omitempty"` // for a call from a cell, instead of SourceIP: the ARN of the function that runs in it
 	Count        int64           `cbor:"20,keyasint,omitempty"` // how many calls the record stands for, of which it shows the last; 0 for the usual one
+
+	// SessionPolicies are those of the session whose call was denied by policy,
+	// which nothing else keeps; HasSessionPolicies tells none from not narrowed.
+	SessionPolicies    []SessionPolicy `cbor:"21,keyasint,omitempty"`
+	HasSessionPolicies bool            `cbor:"22,keyasint,omitempty"`
 }
 
 // Principal is who called.
@@ -61,6 +66,19 @@ type Need struct {
 	Allowed  bool   `cbor:"3,keyasint,omitempty" json:"allowed"`
 	Reason   string `cbor:"4,keyasint,omitempty" json:"reason,omitempty"`
 	Policy   string `cbor:"5,keyasint,omitempty" json:"policy,omitempty"` // the policy that decided, if one did
+
+	// Context is the condition keys of a need that was denied, in lower case,
+	// but for those that the record itself has (time, address, user agent), and
+	// ContextCut says that some were too much to keep.
+	Context    map[string][]string `cbor:"6,keyasint,omitempty" json:"context,omitempty"`
+	ContextCut bool                `cbor:"7,keyasint,omitempty" json:"contextCut,omitempty"`
+}
+
+// SessionPolicy is a policy that narrowed a session: a managed one by its ARN,
+// or one that was passed by its text.
+type SessionPolicy struct {
+	Name string `cbor:"1,keyasint,omitempty" json:"name"`
+	Text string `cbor:"2,keyasint,omitempty" json:"text,omitempty"`
 }
 
 // Entry is a record at its place in the log.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"cloister/internal/audit"
 	"cloister/internal/awsapi"
@@ -45,15 +46,15 @@ func (d *Door) requireLiving(c *Call) error {
 	if c.Principal.Kind == policy.PrincipalAnonymous {
 		return unauthenticated(sigv4.MissingAuthenticationToken())
 	}
-	if _, ok := d.policiesOf(c.Principal); !ok {
+	if _, ok := d.Policies(c.Principal); !ok {
 		return unauthenticated(sigv4.InvalidClientTokenID())
 	}
 	return nil
 }
 
-// policiesOf finds what binds p. Services and the anonymous have no policies of
+// Policies finds what binds p, false if it no longer exists. Services and the anonymous have no policies of
 // their own: only a resource's policy can allow them anything.
-func (d *Door) policiesOf(p *Principal) (*policy.Policies, bool) {
+func (d *Door) Policies(p *Principal) (*policy.Policies, bool) {
 	if p.Kind == policy.PrincipalService || p.Kind == policy.PrincipalAnonymous {
 		return &policy.Policies{}, true
 	}
@@ -62,7 +63,7 @@ func (d *Door) policiesOf(p *Principal) (*policy.Policies, bool) {
 
 // decide evaluates one need and records the decision.
 func (d *Door) decide(c *Call, need *Need) error {
-	bound, ok := d.policiesOf(c.Principal)
+	bound, ok := d.Policies(c.Principal)
 	if !ok {
 		return unauthenticated(sigv4.InvalidClientTokenID())
 	}
@@ -70,10 +71,14 @@ func (d *Door) decide(c *Call, need *Need) error {
 	policies.Resource = need.ResourcePolicy
 	req := request(c, need)
 	decision := policy.Evaluate(&policies, &req)
-	c.decided = append(c.decided, audit.Need{
+	decided := audit.Need{
 		Action: need.Action, Resource: need.Resource,
 		Allowed: decision.Allowed, Reason: decision.Reason.String(), Policy: policyName(decision),
-	})
+	}
+	if !decision.Allowed {
+		decided.Context = c.keys(need, req.ResourceAccount).all()
+	}
+	c.decided = append(c.decided, decided)
 	if !decision.Allowed {
 		return denial(decision.Message(&req))
 	}
@@ -99,9 +104,19 @@ func request(c *Call, need *Need) policy.Request {
 		Action:                 need.Action,
 		Resource:               need.Resource,
 		ResourceAccount:        account,
-		Context:                &conditions{call: c, need: need, account: account},
+		Context:                c.keys(need, account),
 		ResourcePolicyRequired: need.ResourcePolicyRequired,
 	}
+}
+
+func (c *Call) keys(need *Need, account string) *conditions {
+	return &conditions{call: c, need: need, account: account}
+}
+
+// Question is what the policy engine would be asked if p made a call in a
+// region that takes need, at a time, over a connection that is secure.
+func Question(p *Principal, need *Need, region string, at time.Time) policy.Request {
+	return request(&Call{Principal: p, Account: accountOf(p), Region: region, Time: at, Secure: true}, need)
 }
 
 func denial(message string) error {

@@ -1,6 +1,7 @@
 package door
 
 import (
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -34,6 +35,35 @@ func (k *conditions) Values(key string) ([]string, bool) {
 		return via, len(via) > 0
 	}
 	return nil, false
+}
+
+// lasting are the keys with one value that an audit record does not have
+// already. aws:Referer is none of them: it may hold what is secret in a URL.
+var lasting = []string{
+	"aws:securetransport", "aws:requestedregion", "aws:resourceaccount", "aws:viaawsservice",
+	"aws:calledviafirst", "aws:calledvialast",
+	"aws:principalisawsservice", "aws:principalservicename", "aws:sourcearn", "aws:sourceaccount",
+	"aws:principaltype", "aws:principalarn", "aws:principalaccount", "aws:userid", "aws:username",
+	"aws:tokenissuetime", "aws:multifactorauthpresent",
+}
+
+// all gives the keys that an audit record keeps of a denied need, so that the
+// denial can be explained later.
+func (k *conditions) all() map[string][]string {
+	all := make(map[string][]string, len(lasting)+len(k.need.Context))
+	for _, key := range lasting {
+		if value, ok := k.global(key); ok {
+			all[key] = []string{value}
+		}
+	}
+	if via := k.call.CalledVia(); len(via) > 0 {
+		all["aws:calledvia"] = via
+	}
+	for tag, value := range k.call.Principal.Tags {
+		all["aws:principaltag/"+strings.ToLower(tag)] = []string{value}
+	}
+	maps.Copy(all, k.need.Context)
+	return all
 }
 
 // principalTag finds a tag by its key, whose case does not count in a condition.

@@ -37,8 +37,23 @@ func record(c *Call, err *awsapi.Error) *audit.Record {
 	}
 	if err != nil {
 		describeFailure(rec, err)
+		if errors.Is(err, errDenied) {
+			rec.SessionPolicies, rec.HasSessionPolicies = sessionPolicies(p)
+		}
 	}
 	return rec
+}
+
+// sessionPolicies are what narrowed the session of p; only its token has them.
+func sessionPolicies(p *Principal) (all []audit.SessionPolicy, has bool) {
+	for _, named := range p.SessionPolicies {
+		one := audit.SessionPolicy{Name: named.Name}
+		if named.Policy != nil {
+			one.Text = string(named.Policy.Text())
+		}
+		all = append(all, one)
+	}
+	return all, p.HasSessionPolicies
 }
 
 func auditPrincipal(p *Principal) audit.Principal {

@@ -22,6 +22,7 @@ import (
 	"cloister/internal/door"
 	"cloister/internal/guardrail"
 	"cloister/internal/seal"
+	"cloister/internal/service/explain"
 	"cloister/internal/service/guardrails"
 	"cloister/internal/service/iam"
 	"cloister/internal/service/lambda"
@@ -50,7 +51,7 @@ type Node struct {
 	closers  []func() error // run last to first
 }
 
-// Services are the AWS services that a node has.
+// Services are the services that a node has: AWS's and the platform's own.
 func Services() []*awsapi.Service {
 	return []*awsapi.Service{&iamapi.Service, &stsapi.Service, &lambdaapi.Service, &logsapi.Service, &platform.Service}
 }
@@ -124,10 +125,14 @@ func (n *Node) makeServices(context.Context) error {
 	n.lambda = lambda.New(lambda.Config{DB: n.db, Blobs: blobs, Code: n.plane, Runtimes: n.plane})
 	n.door = door.New(door.Config{DB: n.db, Audit: n.audit, Directory: n.iam, Services: Services(), Region: n.config.Region})
 	n.iam.Register(n.door)
-	sts.New(n.keys, n.iam).Register(n.door)
+	tokens := sts.New(n.keys, n.iam)
+	tokens.Register(n.door)
 	n.logs.Register(n.door)
 	n.lambda.Register(n.door)
 	guardrails.Register(n.door)
+	explain.New(explain.Config{Audit: n.audit, Principals: n.iam, Views: map[string]explain.View{
+		"iam": n.iam.Describe, "sts": tokens.Describe, "lambda": n.lambda.Describe, "logs": n.logs.Describe,
+	}}).Register(n.door)
 	if err := n.lambda.Start(n.plane); err != nil {
 		return err
 	}

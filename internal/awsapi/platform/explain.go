@@ -1,7 +1,5 @@
 package platform
 
-import "time"
-
 // OpExplain says why a request is allowed or denied: one that was made, by its
 // RequestId, or one that might be, by principal, action and resource.
 var OpExplain = define[ExplainRequest, ExplainResponse]("Explain")
@@ -30,7 +28,7 @@ type ExplainResponse struct {
 // RecordedCall is a call as the audit log has it.
 type RecordedCall struct {
 	RequestID    string
-	Time         time.Time
+	Time         string // RFC 3339
 	Operation    string // "lambda:Invoke"
 	Principal    string
 	Outcome      string // allowed, denied, failed

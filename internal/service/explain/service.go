@@ -1,0 +1,200 @@
+// Package explain answers why a request was, or would be, allowed or denied:
+// the platform's operation Explain. It decides nothing and keeps nothing: it
+// asks the evaluator that decides calls, on the policies as they are now, and
+// the audit log for what a call looked like when it was made. What belongs to
+// other services it sees through narrow views that they hand to the node: who
+// has an ARN, and which policy and tags a resource has.
+package explain
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"cloister/internal/audit"
+	"cloister/internal/awsapi"
+	"cloister/internal/awsapi/platform"
+	"cloister/internal/door"
+	"cloister/internal/store"
+	"cloister/policy"
+)
+
+// Principals finds the principal that an ARN names: a user, a role as a session
+// of it, a session, or the root user. It gives store.ErrNotFound.
+type Principals interface {
+	Named(r store.Reader, arn string) (*door.Principal, error)
+}
+
+// View adds to a need, which has an action and a resource, what the resource
+// itself says: its policy, its account and its tags as condition keys. Of a
+// resource that does not exist it adds nothing. It is not a way around the
+// door: it reads what is part of every call's authorisation.
+type View func(r store.Reader, need *door.Need) error
+
+// Config is what the service needs.
+type Config struct {
+	Audit      *audit.Log
+	Principals Principals
+	Views      map[string]View // by the service of the action: "lambda"
+}
+
+// Service answers Explain. It is safe for concurrent use.
+type Service struct {
+	Config
+	door *door.Door
+}
+
+// New makes the service.
+func New(c Config) *Service { return &Service{Config: c} }
+
+// Register registers the operation. Its permission is cloister:Explain, on the
+// ARN of the principal that is asked about, or * for a request of the log.
+func (s *Service) Register(d *door.Door) {
+	s.door = d
+	door.Act(d, platform.OpExplain, door.On("cloister:Explain", func(_ *door.Call, in *platform.ExplainRequest) string {
+		if p := awsapi.Val(in.Principal); strings.HasPrefix(p, "arn:") {
+			return p
+		}
+		return "*"
+	}), s.explain)
+}
+
+func (s *Service) explain(c *door.Call, in *platform.ExplainRequest) (*platform.ExplainResponse, error) {
+	asked := in.Principal != nil || in.Action != nil || in.Resource != nil || len(in.Context) > 0
+	switch {
+	case in.RequestID != nil && asked:
+		return nil, invalid("Give either a RequestID, or a Principal, an Action and a Resource.")
+	case in.RequestID != nil:
+		return s.recorded(c, *in.RequestID)
+	case in.Principal == nil || in.Action == nil || in.Resource == nil:
+		return nil, invalid("Give a RequestID, or a Principal, an Action and a Resource.")
+	}
+	return s.supposed(c, in)
+}
+
+func invalid(format string, args ...any) error {
+	return awsapi.Errorf("ValidationException", format, args...)
+}
+
+// supposed explains a request that might be made now.
+func (s *Service) supposed(c *door.Call, in *platform.ExplainRequest) (*platform.ExplainResponse, error) {
+	service, name, ok := strings.Cut(*in.Action, ":")
+	if !ok || service == "" || name == "" || strings.ContainsAny(*in.Action, "*? ") {
+		return nil, invalid("%q is not an action: write service:Operation, without wildcards.", *in.Action)
+	}
+	if *in.Resource != "*" && (!strings.HasPrefix(*in.Resource, "arn:") || strings.Count(*in.Resource, ":") < 5) {
+		return nil, invalid("%q is not an ARN, nor * for an action without resource.", *in.Resource)
+	}
+	out := &platform.ExplainResponse{Notes: []string{}}
+	err := c.View(func(r store.Reader) error {
+		out.Notes = out.Notes[:0] // a view may run again
+		p, err := s.principal(r, *in.Principal, in.Context)
+		if err != nil {
+			return err
+		}
+		need := &door.Need{Action: *in.Action, Resource: *in.Resource, Account: accountIn(*in.Resource), Context: policy.MapContext{}}
+		if err := s.describe(r, need, out); err != nil {
+			return err
+		}
+		for key, values := range in.Context {
+			need.Context[strings.ToLower(key)] = values
+		}
+		req := door.Question(p, need, regionIn(*in.Resource, c.Region), c.Time)
+		e, err := s.decide(p, need, &req)
+		out.Explanations = []platform.Explanation{e}
+		return err
+	})
+	return out, err
+}
+
+// principal finds who would make a request: an ARN, or a service.
+func (s *Service) principal(r store.Reader, name string, context map[string][]string) (*door.Principal, error) {
+	if !strings.HasPrefix(name, "arn:") && strings.HasSuffix(name, ".amazonaws.com") {
+		return door.ServicePrincipal(name, valueOf(context, "aws:SourceArn"), valueOf(context, "aws:SourceAccount")), nil
+	}
+	p, err := s.Principals.Named(r, name)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, awsapi.Errorf("ResourceNotFoundException", "There is no user, role or session %s. A service is written lambda.amazonaws.com.", name)
+	}
+	return p, err
+}
+
+func valueOf(context map[string][]string, key string) string {
+	for k, values := range context {
+		if strings.EqualFold(k, key) && len(values) > 0 {
+			return values[0]
+		}
+	}
+	return ""
+}
+
+// describe adds what the resource says, and notes when nobody could ask it.
+func (s *Service) describe(r store.Reader, need *door.Need, out *platform.ExplainResponse) error {
+	service, _, _ := strings.Cut(need.Action, ":")
+	if view, ok := s.Views[strings.ToLower(service)]; ok {
+		return view(r, need)
+	}
+	note := "The policies and tags of resources of " + service + " are not known here; only what binds the principal was looked at."
+	if !slices.Contains(out.Notes, note) {
+		out.Notes = append(out.Notes, note)
+	}
+	return nil
+}
+
+// decide explains one question on the policies as they are.
+func (s *Service) decide(p *door.Principal, need *door.Need, req *policy.Request) (platform.Explanation, error) {
+	bound, ok := s.door.Policies(p)
+	if !ok {
+		return platform.Explanation{}, awsapi.Errorf("ResourceNotFoundException", "%s does not exist any more, and nothing binds it.", p.ARN)
+	}
+	policies := *bound
+	policies.Resource = need.ResourcePolicy
+	return shown(policy.Explain(&policies, req)), nil
+}
+
+// accountIn is the account in an ARN, "" in what is none.
+func accountIn(arn string) string { return part(arn, 4) }
+
+func regionIn(arn, otherwise string) string {
+	if region := part(arn, 3); region != "" {
+		return region
+	}
+	return otherwise
+}
+
+func part(arn string, i int) string {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) < 6 || strings.ContainsAny(parts[i], "*?") {
+		return ""
+	}
+	return parts[i]
+}
+
+// blockSize is how many records are read at once on the way back through the log.
+const blockSize = 2048
+
+// find looks for the newest record of a request, from the end of the log back.
+func (s *Service) find(ctx context.Context, requestID string) (*audit.Record, error) {
+	for end := s.Audit.Size(); end > 0; end = max(0, end-blockSize) {
+		var found *audit.Record
+		for e, err := range s.Audit.Records(ctx, max(0, end-blockSize)) {
+			if err != nil {
+				return nil, err
+			}
+			if e.Index >= end {
+				break
+			}
+			if e.RequestID == requestID {
+				found = &e.Record
+			}
+		}
+		if found != nil {
+			return found, nil
+		}
+	}
+	return nil, awsapi.Errorf("ResourceNotFoundException", "The audit log has no request %s.", requestID)
+}
+
+func shownTime(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

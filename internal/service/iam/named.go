@@ -1,0 +1,97 @@
+package iam
+
+import (
+	"strings"
+
+	"cloister/internal/door"
+	"cloister/internal/door/session"
+	"cloister/internal/store"
+	"cloister/policy"
+)
+
+// suppliedSession is the session name of a role that is asked about itself.
+const suppliedSession = "session"
+
+// Named finds the principal that an ARN names, for explanations of calls that
+// it might make: the root user, a user, a session of a role, or a role as a
+// session of it. It gives store.ErrNotFound.
+func (s *Service) Named(r store.Reader, arn string) (*door.Principal, error) {
+	if arn == rootARN(s.account) {
+		return rootPrincipal(s.account, ""), nil
+	}
+	kind, path, _ := strings.Cut(strings.TrimPrefix(arn, "arn:aws:iam::"+s.account+":"), "/")
+	name := path[strings.LastIndexByte(path, '/')+1:]
+	switch kind {
+	case "user":
+		u, err := exactly(r, userKind, s.account, arn, name)
+		if err != nil {
+			return nil, notFound(err)
+		}
+		b, err := s.bindingOf(policy.PrincipalUser, s.account, u.ID)
+		if err != nil {
+			return nil, err
+		}
+		return b.user(""), nil
+	case "role":
+		found, err := exactly(r, roleKind, s.account, arn, name)
+		return s.anySession(found, suppliedSession, err)
+	}
+	if rest, ok := strings.CutPrefix(arn, "arn:aws:sts::"+s.account+":assumed-role/"); ok {
+		name, session, _ := strings.Cut(rest, "/")
+		found, err := roleKind.find(r, s.account, name)
+		return s.anySession(found, session, err)
+	}
+	return nil, store.ErrNotFound
+}
+
+// anySession is a session of a role that nothing narrows.
+func (s *Service) anySession(found *role, name string, err error) (*door.Principal, error) {
+	if err != nil {
+		return nil, notFound(err)
+	}
+	b, err := s.bindingOf(policy.PrincipalAssumedRole, s.account, found.ID)
+	if err != nil {
+		return nil, err
+	}
+	return b.session(&session.Session{Name: name}), nil
+}
+
+func notFound(err error) error {
+	if absent(err) {
+		return store.ErrNotFound
+	}
+	return err
+}
+
+// Describe adds to a need the tags of the user, role or policy that its
+// resource is, for explanations.
+func (s *Service) Describe(r store.Reader, need *door.Need) error {
+	kind, path, _ := strings.Cut(strings.TrimPrefix(need.Resource, "arn:aws:iam::"+s.account+":"), "/")
+	name := path[strings.LastIndexByte(path, '/')+1:]
+	var tags []Tag
+	var err error
+	switch kind {
+	case "user":
+		tags, err = tagsOf(r, userKind, s.account, name)
+	case "role":
+		tags, err = tagsOf(r, roleKind, s.account, name)
+	case "policy":
+		var p *managed
+		if p, err = findPolicy(r, s.account, need.Resource); err == nil {
+			tags = p.Tags
+		}
+	}
+	if err != nil && !absent(err) {
+		return err
+	}
+	resourceTags(need.Context, tags)
+	return nil
+}
+
+func tagsOf[T any](r store.Reader, k *kind[T], account, name string) ([]Tag, error) {
+	v, err := k.find(r, account, name)
+	if err != nil {
+		return nil, err
+	}
+	return *k.tags(v), nil
+}
