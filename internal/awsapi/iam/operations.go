@@ -13,12 +13,14 @@ var Service = awsapi.Service{Name: "iam", ID: "IAM", SigningName: "iam", APIVers
 func init() { Service.Operations = operations[:] }
 
 var operations = [...]*awsapi.Operation{
+	&opAddRoleToInstanceProfile,
 	&opAddUserToGroup,
 	&opAttachGroupPolicy,
 	&opAttachRolePolicy,
 	&opAttachUserPolicy,
 	&opCreateAccessKey,
 	&opCreateGroup,
+	&opCreateInstanceProfile,
 	&opCreatePolicy,
 	&opCreatePolicyVersion,
 	&opCreateRole,
@@ -26,6 +28,7 @@ var operations = [...]*awsapi.Operation{
 	&opDeleteAccessKey,
 	&opDeleteGroup,
 	&opDeleteGroupPolicy,
+	&opDeleteInstanceProfile,
 	&opDeletePolicy,
 	&opDeletePolicyVersion,
 	&opDeleteRole,
@@ -43,6 +46,7 @@ var operations = [...]*awsapi.Operation{
 	&opGetContextKeysForPrincipalPolicy,
 	&opGetGroup,
 	&opGetGroupPolicy,
+	&opGetInstanceProfile,
 	&opGetPolicy,
 	&opGetPolicyVersion,
 	&opGetRole,
@@ -58,6 +62,9 @@ var operations = [...]*awsapi.Operation{
 	&opListGroupPolicies,
 	&opListGroups,
 	&opListGroupsForUser,
+	&opListInstanceProfileTags,
+	&opListInstanceProfiles,
+	&opListInstanceProfilesForRole,
 	&opListPolicies,
 	&opListPolicyTags,
 	&opListPolicyVersions,
@@ -72,13 +79,16 @@ var operations = [...]*awsapi.Operation{
 	&opPutRolePolicy,
 	&opPutUserPermissionsBoundary,
 	&opPutUserPolicy,
+	&opRemoveRoleFromInstanceProfile,
 	&opRemoveUserFromGroup,
 	&opSetDefaultPolicyVersion,
 	&opSimulateCustomPolicy,
 	&opSimulatePrincipalPolicy,
+	&opTagInstanceProfile,
 	&opTagPolicy,
 	&opTagRole,
 	&opTagUser,
+	&opUntagInstanceProfile,
 	&opUntagPolicy,
 	&opUntagRole,
 	&opUntagUser,
@@ -91,12 +101,14 @@ var operations = [...]*awsapi.Operation{
 }
 
 var (
+	opAddRoleToInstanceProfile         = awsapi.Operation{Name: "AddRoleToInstanceProfile", Service: &Service, Method: "POST", URI: "/", Input: &shapeAddRoleToInstanceProfileRequest, Errors: []*awsapi.Shape{&shapeEntityAlreadyExistsException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException, &shapeUnmodifiableEntityException}}
 	opAddUserToGroup                   = awsapi.Operation{Name: "AddUserToGroup", Service: &Service, Method: "POST", URI: "/", Input: &shapeAddUserToGroupRequest, Errors: []*awsapi.Shape{&shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opAttachGroupPolicy                = awsapi.Operation{Name: "AttachGroupPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeAttachGroupPolicyRequest, Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapePolicyNotAttachableException, &shapeServiceFailureException}}
 	opAttachRolePolicy                 = awsapi.Operation{Name: "AttachRolePolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeAttachRolePolicyRequest, Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapePolicyNotAttachableException, &shapeServiceFailureException, &shapeUnmodifiableEntityException}}
 	opAttachUserPolicy                 = awsapi.Operation{Name: "AttachUserPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeAttachUserPolicyRequest, Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapePolicyNotAttachableException, &shapeServiceFailureException}}
 	opCreateAccessKey                  = awsapi.Operation{Name: "CreateAccessKey", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreateAccessKeyRequest, Output: &shapeCreateAccessKeyResponse, ResultWrapper: "CreateAccessKeyResult", Errors: []*awsapi.Shape{&shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opCreateGroup                      = awsapi.Operation{Name: "CreateGroup", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreateGroupRequest, Output: &shapeCreateGroupResponse, ResultWrapper: "CreateGroupResult", Errors: []*awsapi.Shape{&shapeEntityAlreadyExistsException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
+	opCreateInstanceProfile            = awsapi.Operation{Name: "CreateInstanceProfile", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreateInstanceProfileRequest, Output: &shapeCreateInstanceProfileResponse, ResultWrapper: "CreateInstanceProfileResult", Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeEntityAlreadyExistsException, &shapeInvalidInputException, &shapeLimitExceededException, &shapeServiceFailureException}}
 	opCreatePolicy                     = awsapi.Operation{Name: "CreatePolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreatePolicyRequest, Output: &shapeCreatePolicyResponse, ResultWrapper: "CreatePolicyResult", Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeEntityAlreadyExistsException, &shapeInvalidInputException, &shapeLimitExceededException, &shapeMalformedPolicyDocumentException, &shapeServiceFailureException}}
 	opCreatePolicyVersion              = awsapi.Operation{Name: "CreatePolicyVersion", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreatePolicyVersionRequest, Output: &shapeCreatePolicyVersionResponse, ResultWrapper: "CreatePolicyVersionResult", Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeLimitExceededException, &shapeMalformedPolicyDocumentException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opCreateRole                       = awsapi.Operation{Name: "CreateRole", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreateRoleRequest, Output: &shapeCreateRoleResponse, ResultWrapper: "CreateRoleResult", Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeEntityAlreadyExistsException, &shapeInvalidInputException, &shapeLimitExceededException, &shapeMalformedPolicyDocumentException, &shapeServiceFailureException}}
@@ -104,6 +116,7 @@ var (
 	opDeleteAccessKey                  = awsapi.Operation{Name: "DeleteAccessKey", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeleteAccessKeyRequest, Errors: []*awsapi.Shape{&shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opDeleteGroup                      = awsapi.Operation{Name: "DeleteGroup", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeleteGroupRequest, Errors: []*awsapi.Shape{&shapeDeleteConflictException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opDeleteGroupPolicy                = awsapi.Operation{Name: "DeleteGroupPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeleteGroupPolicyRequest, Errors: []*awsapi.Shape{&shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
+	opDeleteInstanceProfile            = awsapi.Operation{Name: "DeleteInstanceProfile", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeleteInstanceProfileRequest, Errors: []*awsapi.Shape{&shapeDeleteConflictException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opDeletePolicy                     = awsapi.Operation{Name: "DeletePolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeletePolicyRequest, Errors: []*awsapi.Shape{&shapeDeleteConflictException, &shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opDeletePolicyVersion              = awsapi.Operation{Name: "DeletePolicyVersion", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeletePolicyVersionRequest, Errors: []*awsapi.Shape{&shapeDeleteConflictException, &shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opDeleteRole                       = awsapi.Operation{Name: "DeleteRole", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeleteRoleRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeDeleteConflictException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException, &shapeUnmodifiableEntityException}}
@@ -121,6 +134,7 @@ var (
 	opGetContextKeysForPrincipalPolicy = awsapi.Operation{Name: "GetContextKeysForPrincipalPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetContextKeysForPrincipalPolicyRequest, Output: &shapeGetContextKeysForPolicyResponse, ResultWrapper: "GetContextKeysForPrincipalPolicyResult", Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeNoSuchEntityException}}
 	opGetGroup                         = awsapi.Operation{Name: "GetGroup", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetGroupRequest, Output: &shapeGetGroupResponse, ResultWrapper: "GetGroupResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opGetGroupPolicy                   = awsapi.Operation{Name: "GetGroupPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetGroupPolicyRequest, Output: &shapeGetGroupPolicyResponse, ResultWrapper: "GetGroupPolicyResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
+	opGetInstanceProfile               = awsapi.Operation{Name: "GetInstanceProfile", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetInstanceProfileRequest, Output: &shapeGetInstanceProfileResponse, ResultWrapper: "GetInstanceProfileResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opGetPolicy                        = awsapi.Operation{Name: "GetPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetPolicyRequest, Output: &shapeGetPolicyResponse, ResultWrapper: "GetPolicyResult", Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opGetPolicyVersion                 = awsapi.Operation{Name: "GetPolicyVersion", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetPolicyVersionRequest, Output: &shapeGetPolicyVersionResponse, ResultWrapper: "GetPolicyVersionResult", Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opGetRole                          = awsapi.Operation{Name: "GetRole", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetRoleRequest, Output: &shapeGetRoleResponse, ResultWrapper: "GetRoleResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
@@ -136,6 +150,9 @@ var (
 	opListGroupPolicies                = awsapi.Operation{Name: "ListGroupPolicies", Service: &Service, Method: "POST", URI: "/", Input: &shapeListGroupPoliciesRequest, Output: &shapeListGroupPoliciesResponse, ResultWrapper: "ListGroupPoliciesResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opListGroups                       = awsapi.Operation{Name: "ListGroups", Service: &Service, Method: "POST", URI: "/", Input: &shapeListGroupsRequest, Output: &shapeListGroupsResponse, ResultWrapper: "ListGroupsResult", Errors: []*awsapi.Shape{&shapeServiceFailureException}}
 	opListGroupsForUser                = awsapi.Operation{Name: "ListGroupsForUser", Service: &Service, Method: "POST", URI: "/", Input: &shapeListGroupsForUserRequest, Output: &shapeListGroupsForUserResponse, ResultWrapper: "ListGroupsForUserResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
+	opListInstanceProfileTags          = awsapi.Operation{Name: "ListInstanceProfileTags", Service: &Service, Method: "POST", URI: "/", Input: &shapeListInstanceProfileTagsRequest, Output: &shapeListInstanceProfileTagsResponse, ResultWrapper: "ListInstanceProfileTagsResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
+	opListInstanceProfiles             = awsapi.Operation{Name: "ListInstanceProfiles", Service: &Service, Method: "POST", URI: "/", Input: &shapeListInstanceProfilesRequest, Output: &shapeListInstanceProfilesResponse, ResultWrapper: "ListInstanceProfilesResult", Errors: []*awsapi.Shape{&shapeServiceFailureException}}
+	opListInstanceProfilesForRole      = awsapi.Operation{Name: "ListInstanceProfilesForRole", Service: &Service, Method: "POST", URI: "/", Input: &shapeListInstanceProfilesForRoleRequest, Output: &shapeListInstanceProfilesForRoleResponse, ResultWrapper: "ListInstanceProfilesForRoleResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opListPolicies                     = awsapi.Operation{Name: "ListPolicies", Service: &Service, Method: "POST", URI: "/", Input: &shapeListPoliciesRequest, Output: &shapeListPoliciesResponse, ResultWrapper: "ListPoliciesResult", Errors: []*awsapi.Shape{&shapeServiceFailureException}}
 	opListPolicyTags                   = awsapi.Operation{Name: "ListPolicyTags", Service: &Service, Method: "POST", URI: "/", Input: &shapeListPolicyTagsRequest, Output: &shapeListPolicyTagsResponse, ResultWrapper: "ListPolicyTagsResult", Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opListPolicyVersions               = awsapi.Operation{Name: "ListPolicyVersions", Service: &Service, Method: "POST", URI: "/", Input: &shapeListPolicyVersionsRequest, Output: &shapeListPolicyVersionsResponse, ResultWrapper: "ListPolicyVersionsResult", Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
@@ -150,13 +167,16 @@ var (
 	opPutRolePolicy                    = awsapi.Operation{Name: "PutRolePolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapePutRolePolicyRequest, Errors: []*awsapi.Shape{&shapeLimitExceededException, &shapeMalformedPolicyDocumentException, &shapeNoSuchEntityException, &shapeServiceFailureException, &shapeUnmodifiableEntityException}}
 	opPutUserPermissionsBoundary       = awsapi.Operation{Name: "PutUserPermissionsBoundary", Service: &Service, Method: "POST", URI: "/", Input: &shapePutUserPermissionsBoundaryRequest, Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeNoSuchEntityException, &shapePolicyNotAttachableException, &shapeServiceFailureException}}
 	opPutUserPolicy                    = awsapi.Operation{Name: "PutUserPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapePutUserPolicyRequest, Errors: []*awsapi.Shape{&shapeLimitExceededException, &shapeMalformedPolicyDocumentException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
+	opRemoveRoleFromInstanceProfile    = awsapi.Operation{Name: "RemoveRoleFromInstanceProfile", Service: &Service, Method: "POST", URI: "/", Input: &shapeRemoveRoleFromInstanceProfileRequest, Errors: []*awsapi.Shape{&shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException, &shapeUnmodifiableEntityException}}
 	opRemoveUserFromGroup              = awsapi.Operation{Name: "RemoveUserFromGroup", Service: &Service, Method: "POST", URI: "/", Input: &shapeRemoveUserFromGroupRequest, Errors: []*awsapi.Shape{&shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opSetDefaultPolicyVersion          = awsapi.Operation{Name: "SetDefaultPolicyVersion", Service: &Service, Method: "POST", URI: "/", Input: &shapeSetDefaultPolicyVersionRequest, Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opSimulateCustomPolicy             = awsapi.Operation{Name: "SimulateCustomPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeSimulateCustomPolicyRequest, Output: &shapeSimulatePolicyResponse, ResultWrapper: "SimulateCustomPolicyResult", Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapePolicyEvaluationException}}
 	opSimulatePrincipalPolicy          = awsapi.Operation{Name: "SimulatePrincipalPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeSimulatePrincipalPolicyRequest, Output: &shapeSimulatePolicyResponse, ResultWrapper: "SimulatePrincipalPolicyResult", Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeNoSuchEntityException, &shapePolicyEvaluationException}}
+	opTagInstanceProfile               = awsapi.Operation{Name: "TagInstanceProfile", Service: &Service, Method: "POST", URI: "/", Input: &shapeTagInstanceProfileRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opTagPolicy                        = awsapi.Operation{Name: "TagPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeTagPolicyRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opTagRole                          = awsapi.Operation{Name: "TagRole", Service: &Service, Method: "POST", URI: "/", Input: &shapeTagRoleRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opTagUser                          = awsapi.Operation{Name: "TagUser", Service: &Service, Method: "POST", URI: "/", Input: &shapeTagUserRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
+	opUntagInstanceProfile             = awsapi.Operation{Name: "UntagInstanceProfile", Service: &Service, Method: "POST", URI: "/", Input: &shapeUntagInstanceProfileRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeInvalidInputException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opUntagPolicy                      = awsapi.Operation{Name: "UntagPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeUntagPolicyRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeInvalidInputException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opUntagRole                        = awsapi.Operation{Name: "UntagRole", Service: &Service, Method: "POST", URI: "/", Input: &shapeUntagRoleRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opUntagUser                        = awsapi.Operation{Name: "UntagUser", Service: &Service, Method: "POST", URI: "/", Input: &shapeUntagUserRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
@@ -169,12 +189,14 @@ var (
 )
 
 var (
+	OpAddRoleToInstanceProfile         = awsapi.Op[AddRoleToInstanceProfileRequest, awsapi.None]{Operation: &opAddRoleToInstanceProfile}
 	OpAddUserToGroup                   = awsapi.Op[AddUserToGroupRequest, awsapi.None]{Operation: &opAddUserToGroup}
 	OpAttachGroupPolicy                = awsapi.Op[AttachGroupPolicyRequest, awsapi.None]{Operation: &opAttachGroupPolicy}
 	OpAttachRolePolicy                 = awsapi.Op[AttachRolePolicyRequest, awsapi.None]{Operation: &opAttachRolePolicy}
 	OpAttachUserPolicy                 = awsapi.Op[AttachUserPolicyRequest, awsapi.None]{Operation: &opAttachUserPolicy}
 	OpCreateAccessKey                  = awsapi.Op[CreateAccessKeyRequest, CreateAccessKeyResponse]{Operation: &opCreateAccessKey}
 	OpCreateGroup                      = awsapi.Op[CreateGroupRequest, CreateGroupResponse]{Operation: &opCreateGroup}
+	OpCreateInstanceProfile            = awsapi.Op[CreateInstanceProfileRequest, CreateInstanceProfileResponse]{Operation: &opCreateInstanceProfile}
 	OpCreatePolicy                     = awsapi.Op[CreatePolicyRequest, CreatePolicyResponse]{Operation: &opCreatePolicy}
 	OpCreatePolicyVersion              = awsapi.Op[CreatePolicyVersionRequest, CreatePolicyVersionResponse]{Operation: &opCreatePolicyVersion}
 	OpCreateRole                       = awsapi.Op[CreateRoleRequest, CreateRoleResponse]{Operation: &opCreateRole}
@@ -182,6 +204,7 @@ var (
 	OpDeleteAccessKey                  = awsapi.Op[DeleteAccessKeyRequest, awsapi.None]{Operation: &opDeleteAccessKey}
 	OpDeleteGroup                      = awsapi.Op[DeleteGroupRequest, awsapi.None]{Operation: &opDeleteGroup}
 	OpDeleteGroupPolicy                = awsapi.Op[DeleteGroupPolicyRequest, awsapi.None]{Operation: &opDeleteGroupPolicy}
+	OpDeleteInstanceProfile            = awsapi.Op[DeleteInstanceProfileRequest, awsapi.None]{Operation: &opDeleteInstanceProfile}
 	OpDeletePolicy                     = awsapi.Op[DeletePolicyRequest, awsapi.None]{Operation: &opDeletePolicy}
 	OpDeletePolicyVersion              = awsapi.Op[DeletePolicyVersionRequest, awsapi.None]{Operation: &opDeletePolicyVersion}
 	OpDeleteRole                       = awsapi.Op[DeleteRoleRequest, awsapi.None]{Operation: &opDeleteRole}
@@ -199,6 +222,7 @@ var (
 	OpGetContextKeysForPrincipalPolicy = awsapi.Op[GetContextKeysForPrincipalPolicyRequest, GetContextKeysForPolicyResponse]{Operation: &opGetContextKeysForPrincipalPolicy}
 	OpGetGroup                         = awsapi.Op[GetGroupRequest, GetGroupResponse]{Operation: &opGetGroup}
 	OpGetGroupPolicy                   = awsapi.Op[GetGroupPolicyRequest, GetGroupPolicyResponse]{Operation: &opGetGroupPolicy}
+	OpGetInstanceProfile               = awsapi.Op[GetInstanceProfileRequest, GetInstanceProfileResponse]{Operation: &opGetInstanceProfile}
 	OpGetPolicy                        = awsapi.Op[GetPolicyRequest, GetPolicyResponse]{Operation: &opGetPolicy}
 	OpGetPolicyVersion                 = awsapi.Op[GetPolicyVersionRequest, GetPolicyVersionResponse]{Operation: &opGetPolicyVersion}
 	OpGetRole                          = awsapi.Op[GetRoleRequest, GetRoleResponse]{Operation: &opGetRole}
@@ -214,6 +238,9 @@ var (
 	OpListGroupPolicies                = awsapi.Op[ListGroupPoliciesRequest, ListGroupPoliciesResponse]{Operation: &opListGroupPolicies}
 	OpListGroups                       = awsapi.Op[ListGroupsRequest, ListGroupsResponse]{Operation: &opListGroups}
 	OpListGroupsForUser                = awsapi.Op[ListGroupsForUserRequest, ListGroupsForUserResponse]{Operation: &opListGroupsForUser}
+	OpListInstanceProfileTags          = awsapi.Op[ListInstanceProfileTagsRequest, ListInstanceProfileTagsResponse]{Operation: &opListInstanceProfileTags}
+	OpListInstanceProfiles             = awsapi.Op[ListInstanceProfilesRequest, ListInstanceProfilesResponse]{Operation: &opListInstanceProfiles}
+	OpListInstanceProfilesForRole      = awsapi.Op[ListInstanceProfilesForRoleRequest, ListInstanceProfilesForRoleResponse]{Operation: &opListInstanceProfilesForRole}
 	OpListPolicies                     = awsapi.Op[ListPoliciesRequest, ListPoliciesResponse]{Operation: &opListPolicies}
 	OpListPolicyTags                   = awsapi.Op[ListPolicyTagsRequest, ListPolicyTagsResponse]{Operation: &opListPolicyTags}
 	OpListPolicyVersions               = awsapi.Op[ListPolicyVersionsRequest, ListPolicyVersionsResponse]{Operation: &opListPolicyVersions}
@@ -228,13 +255,16 @@ var (
 	OpPutRolePolicy                    = awsapi.Op[PutRolePolicyRequest, awsapi.None]{Operation: &opPutRolePolicy}
 	OpPutUserPermissionsBoundary       = awsapi.Op[PutUserPermissionsBoundaryRequest, awsapi.None]{Operation: &opPutUserPermissionsBoundary}
 	OpPutUserPolicy                    = awsapi.Op[PutUserPolicyRequest, awsapi.None]{Operation: &opPutUserPolicy}
+	OpRemoveRoleFromInstanceProfile    = awsapi.Op[RemoveRoleFromInstanceProfileRequest, awsapi.None]{Operation: &opRemoveRoleFromInstanceProfile}
 	OpRemoveUserFromGroup              = awsapi.Op[RemoveUserFromGroupRequest, awsapi.None]{Operation: &opRemoveUserFromGroup}
 	OpSetDefaultPolicyVersion          = awsapi.Op[SetDefaultPolicyVersionRequest, awsapi.None]{Operation: &opSetDefaultPolicyVersion}
 	OpSimulateCustomPolicy             = awsapi.Op[SimulateCustomPolicyRequest, SimulatePolicyResponse]{Operation: &opSimulateCustomPolicy}
 	OpSimulatePrincipalPolicy          = awsapi.Op[SimulatePrincipalPolicyRequest, SimulatePolicyResponse]{Operation: &opSimulatePrincipalPolicy}
+	OpTagInstanceProfile               = awsapi.Op[TagInstanceProfileRequest, awsapi.None]{Operation: &opTagInstanceProfile}
 	OpTagPolicy                        = awsapi.Op[TagPolicyRequest, awsapi.None]{Operation: &opTagPolicy}
 	OpTagRole                          = awsapi.Op[TagRoleRequest, awsapi.None]{Operation: &opTagRole}
 	OpTagUser                          = awsapi.Op[TagUserRequest, awsapi.None]{Operation: &opTagUser}
+	OpUntagInstanceProfile             = awsapi.Op[UntagInstanceProfileRequest, awsapi.None]{Operation: &opUntagInstanceProfile}
 	OpUntagPolicy                      = awsapi.Op[UntagPolicyRequest, awsapi.None]{Operation: &opUntagPolicy}
 	OpUntagRole                        = awsapi.Op[UntagRoleRequest, awsapi.None]{Operation: &opUntagRole}
 	OpUntagUser                        = awsapi.Op[UntagUserRequest, awsapi.None]{Operation: &opUntagUser}

@@ -23,8 +23,12 @@ var (
 		{Name: "Status", Shape: &shapeStatusType},
 		{Name: "CreateDate", Shape: &shapeDateType},
 	}}
-	shapeActionNameListType    = awsapi.Shape{Name: "ActionNameListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeActionNameType}}
-	shapeActionNameType        = awsapi.Shape{Name: "ActionNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 3, HasMax: true, Max: 128}}
+	shapeActionNameListType              = awsapi.Shape{Name: "ActionNameListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeActionNameType}}
+	shapeActionNameType                  = awsapi.Shape{Name: "ActionNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 3, HasMax: true, Max: 128}}
+	shapeAddRoleToInstanceProfileRequest = awsapi.Shape{Name: "AddRoleToInstanceProfileRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "InstanceProfileName", Shape: &shapeInstanceProfileNameType, Traits: awsapi.Required},
+		{Name: "RoleName", Shape: &shapeRoleNameType, Traits: awsapi.Required},
+	}}
 	shapeAddUserToGroupRequest = awsapi.Shape{Name: "AddUserToGroupRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "GroupName", Shape: &shapeGroupNameType, Traits: awsapi.Required},
 		{Name: "UserName", Shape: &shapeExistingUserNameType, Traits: awsapi.Required},
@@ -78,6 +82,14 @@ var (
 	shapeCreateGroupResponse = awsapi.Shape{Name: "CreateGroupResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "Group", Shape: &shapeGroup, Traits: awsapi.Required},
 	}}
+	shapeCreateInstanceProfileRequest = awsapi.Shape{Name: "CreateInstanceProfileRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "InstanceProfileName", Shape: &shapeInstanceProfileNameType, Traits: awsapi.Required},
+		{Name: "Path", Shape: &shapePathType},
+		{Name: "Tags", Shape: &shapeTagListType},
+	}}
+	shapeCreateInstanceProfileResponse = awsapi.Shape{Name: "CreateInstanceProfileResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "InstanceProfile", Shape: &shapeInstanceProfile, Traits: awsapi.Required},
+	}}
 	shapeCreatePolicyRequest = awsapi.Shape{Name: "CreatePolicyRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "PolicyName", Shape: &shapePolicyNameType, Traits: awsapi.Required},
 		{Name: "Path", Shape: &shapePolicyPathType},
@@ -130,6 +142,9 @@ var (
 	}}
 	shapeDeleteGroupRequest = awsapi.Shape{Name: "DeleteGroupRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "GroupName", Shape: &shapeGroupNameType, Traits: awsapi.Required},
+	}}
+	shapeDeleteInstanceProfileRequest = awsapi.Shape{Name: "DeleteInstanceProfileRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "InstanceProfileName", Shape: &shapeInstanceProfileNameType, Traits: awsapi.Required},
 	}}
 	shapeDeletePolicyRequest = awsapi.Shape{Name: "DeletePolicyRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "PolicyArn", Shape: &shapeArnType, Traits: awsapi.Required},
@@ -231,6 +246,12 @@ var (
 		{Name: "IsTruncated", Shape: &shapeBooleanType},
 		{Name: "Marker", Shape: &shapeResponseMarkerType},
 	}}
+	shapeGetInstanceProfileRequest = awsapi.Shape{Name: "GetInstanceProfileRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "InstanceProfileName", Shape: &shapeInstanceProfileNameType, Traits: awsapi.Required},
+	}}
+	shapeGetInstanceProfileResponse = awsapi.Shape{Name: "GetInstanceProfileResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "InstanceProfile", Shape: &shapeInstanceProfile, Traits: awsapi.Required},
+	}}
 	shapeGetPolicyRequest = awsapi.Shape{Name: "GetPolicyRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "PolicyArn", Shape: &shapeArnType, Traits: awsapi.Required},
 	}}
@@ -280,6 +301,15 @@ var (
 		{Name: "GroupId", Shape: &shapeIdType, Traits: awsapi.Required},
 		{Name: "Arn", Shape: &shapeArnType, Traits: awsapi.Required},
 		{Name: "CreateDate", Shape: &shapeDateType, Traits: awsapi.Required},
+	}}
+	shapeInstanceProfile = awsapi.Shape{Name: "InstanceProfile", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "Path", Shape: &shapePathType, Traits: awsapi.Required},
+		{Name: "InstanceProfileName", Shape: &shapeInstanceProfileNameType, Traits: awsapi.Required},
+		{Name: "InstanceProfileId", Shape: &shapeIdType, Traits: awsapi.Required},
+		{Name: "Arn", Shape: &shapeArnType, Traits: awsapi.Required},
+		{Name: "CreateDate", Shape: &shapeDateType, Traits: awsapi.Required},
+		{Name: "Roles", Shape: &shapeRoleListType, Traits: awsapi.Required},
+		{Name: "Tags", Shape: &shapeTagListType},
 	}}
 	shapeInvalidInputException = awsapi.Shape{Name: "InvalidInputException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeInvalidInputMessage},
@@ -382,6 +412,36 @@ var (
 	}}
 	shapeListGroupsResponse = awsapi.Shape{Name: "ListGroupsResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "Groups", Shape: &shapeGroupListType, Traits: awsapi.Required},
+		{Name: "IsTruncated", Shape: &shapeBooleanType},
+		{Name: "Marker", Shape: &shapeResponseMarkerType},
+	}}
+	shapeListInstanceProfileTagsRequest = awsapi.Shape{Name: "ListInstanceProfileTagsRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "InstanceProfileName", Shape: &shapeInstanceProfileNameType, Traits: awsapi.Required},
+		{Name: "Marker", Shape: &shapeMarkerType},
+		{Name: "MaxItems", Shape: &shapeMaxItemsType},
+	}}
+	shapeListInstanceProfileTagsResponse = awsapi.Shape{Name: "ListInstanceProfileTagsResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "Tags", Shape: &shapeTagListType, Traits: awsapi.Required},
+		{Name: "IsTruncated", Shape: &shapeBooleanType},
+		{Name: "Marker", Shape: &shapeResponseMarkerType},
+	}}
+	shapeListInstanceProfilesForRoleRequest = awsapi.Shape{Name: "ListInstanceProfilesForRoleRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "RoleName", Shape: &shapeRoleNameType, Traits: awsapi.Required},
+		{Name: "Marker", Shape: &shapeMarkerType},
+		{Name: "MaxItems", Shape: &shapeMaxItemsType},
+	}}
+	shapeListInstanceProfilesForRoleResponse = awsapi.Shape{Name: "ListInstanceProfilesForRoleResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "InstanceProfiles", Shape: &shapeInstanceProfileListType, Traits: awsapi.Required},
+		{Name: "IsTruncated", Shape: &shapeBooleanType},
+		{Name: "Marker", Shape: &shapeResponseMarkerType},
+	}}
+	shapeListInstanceProfilesRequest = awsapi.Shape{Name: "ListInstanceProfilesRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "PathPrefix", Shape: &shapePathPrefixType},
+		{Name: "Marker", Shape: &shapeMarkerType},
+		{Name: "MaxItems", Shape: &shapeMaxItemsType},
+	}}
+	shapeListInstanceProfilesResponse = awsapi.Shape{Name: "ListInstanceProfilesResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "InstanceProfiles", Shape: &shapeInstanceProfileListType, Traits: awsapi.Required},
 		{Name: "IsTruncated", Shape: &shapeBooleanType},
 		{Name: "Marker", Shape: &shapeResponseMarkerType},
 	}}
@@ -563,6 +623,10 @@ var (
 		{Name: "PolicyName", Shape: &shapePolicyNameType, Traits: awsapi.Required},
 		{Name: "PolicyDocument", Shape: &shapePolicyDocumentType, Traits: awsapi.Required},
 	}}
+	shapeRemoveRoleFromInstanceProfileRequest = awsapi.Shape{Name: "RemoveRoleFromInstanceProfileRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "InstanceProfileName", Shape: &shapeInstanceProfileNameType, Traits: awsapi.Required},
+		{Name: "RoleName", Shape: &shapeRoleNameType, Traits: awsapi.Required},
+	}}
 	shapeRemoveUserFromGroupRequest = awsapi.Shape{Name: "RemoveUserFromGroupRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "GroupName", Shape: &shapeGroupNameType, Traits: awsapi.Required},
 		{Name: "UserName", Shape: &shapeExistingUserNameType, Traits: awsapi.Required},
@@ -647,6 +711,10 @@ var (
 		{Name: "Key", Shape: &shapeTagKeyType, Traits: awsapi.Required},
 		{Name: "Value", Shape: &shapeTagValueType, Traits: awsapi.Required},
 	}}
+	shapeTagInstanceProfileRequest = awsapi.Shape{Name: "TagInstanceProfileRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "InstanceProfileName", Shape: &shapeInstanceProfileNameType, Traits: awsapi.Required},
+		{Name: "Tags", Shape: &shapeTagListType, Traits: awsapi.Required},
+	}}
 	shapeTagPolicyRequest = awsapi.Shape{Name: "TagPolicyRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "PolicyArn", Shape: &shapeArnType, Traits: awsapi.Required},
 		{Name: "Tags", Shape: &shapeTagListType, Traits: awsapi.Required},
@@ -662,6 +730,10 @@ var (
 	shapeUnmodifiableEntityException = awsapi.Shape{Name: "UnmodifiableEntityException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeUnmodifiableEntityMessage},
 	}, Error: &awsapi.ErrorInfo{Code: "UnmodifiableEntity", Status: 400}}
+	shapeUntagInstanceProfileRequest = awsapi.Shape{Name: "UntagInstanceProfileRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "InstanceProfileName", Shape: &shapeInstanceProfileNameType, Traits: awsapi.Required},
+		{Name: "TagKeys", Shape: &shapeTagKeyListType, Traits: awsapi.Required},
+	}}
 	shapeUntagPolicyRequest = awsapi.Shape{Name: "UntagPolicyRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "PolicyArn", Shape: &shapeArnType, Traits: awsapi.Required},
 		{Name: "TagKeys", Shape: &shapeTagKeyListType, Traits: awsapi.Required},
@@ -733,6 +805,8 @@ var (
 	shapeGroupListType                        = awsapi.Shape{Name: "groupListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeGroup}}
 	shapeGroupNameType                        = awsapi.Shape{Name: "groupNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\w+=,.@-]+"}}
 	shapeIdType                               = awsapi.Shape{Name: "idType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 16, HasMax: true, Max: 128, Pattern: "[\\w]+"}}
+	shapeInstanceProfileListType              = awsapi.Shape{Name: "instanceProfileListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeInstanceProfile}}
+	shapeInstanceProfileNameType              = awsapi.Shape{Name: "instanceProfileNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\w+=,.@-]+"}}
 	shapeInvalidInputMessage                  = awsapi.Shape{Name: "invalidInputMessage", Kind: awsapi.KindString}
 	shapeLimitExceededMessage                 = awsapi.Shape{Name: "limitExceededMessage", Kind: awsapi.KindString}
 	shapeMalformedPolicyDocumentMessage       = awsapi.Shape{Name: "malformedPolicyDocumentMessage", Kind: awsapi.KindString}

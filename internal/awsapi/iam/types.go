@@ -25,6 +25,11 @@ type AccessKeyMetadata struct {
 	CreateDate  *time.Time
 }
 
+type AddRoleToInstanceProfileRequest struct {
+	InstanceProfileName *string
+	RoleName            *string
+}
+
 type AddUserToGroupRequest struct {
 	GroupName *string
 	UserName  *string
@@ -76,6 +81,16 @@ type CreateGroupRequest struct {
 
 type CreateGroupResponse struct {
 	Group *Group
+}
+
+type CreateInstanceProfileRequest struct {
+	InstanceProfileName *string
+	Path                *string
+	Tags                []*Tag
+}
+
+type CreateInstanceProfileResponse struct {
+	InstanceProfile *InstanceProfile
 }
 
 type CreatePolicyRequest struct {
@@ -137,6 +152,10 @@ type DeleteGroupPolicyRequest struct {
 
 type DeleteGroupRequest struct {
 	GroupName *string
+}
+
+type DeleteInstanceProfileRequest struct {
+	InstanceProfileName *string
 }
 
 type DeletePolicyRequest struct {
@@ -251,6 +270,14 @@ type GetGroupResponse struct {
 	Marker      *string
 }
 
+type GetInstanceProfileRequest struct {
+	InstanceProfileName *string
+}
+
+type GetInstanceProfileResponse struct {
+	InstanceProfile *InstanceProfile
+}
+
 type GetPolicyRequest struct {
 	PolicyArn *string
 }
@@ -312,6 +339,16 @@ type Group struct {
 	GroupId    *string
 	Arn        *string
 	CreateDate *time.Time
+}
+
+type InstanceProfile struct {
+	Path                *string
+	InstanceProfileName *string
+	InstanceProfileId   *string
+	Arn                 *string
+	CreateDate          *time.Time
+	Roles               []*Role
+	Tags                []*Tag
 }
 
 type ListAccessKeysRequest struct {
@@ -427,6 +464,42 @@ type ListGroupsResponse struct {
 	Groups      []*Group
 	IsTruncated *bool
 	Marker      *string
+}
+
+type ListInstanceProfileTagsRequest struct {
+	InstanceProfileName *string
+	Marker              *string
+	MaxItems            *int64
+}
+
+type ListInstanceProfileTagsResponse struct {
+	Tags        []*Tag
+	IsTruncated *bool
+	Marker      *string
+}
+
+type ListInstanceProfilesForRoleRequest struct {
+	RoleName *string
+	Marker   *string
+	MaxItems *int64
+}
+
+type ListInstanceProfilesForRoleResponse struct {
+	InstanceProfiles []*InstanceProfile
+	IsTruncated      *bool
+	Marker           *string
+}
+
+type ListInstanceProfilesRequest struct {
+	PathPrefix *string
+	Marker     *string
+	MaxItems   *int64
+}
+
+type ListInstanceProfilesResponse struct {
+	InstanceProfiles []*InstanceProfile
+	IsTruncated      *bool
+	Marker           *string
 }
 
 type ListPoliciesRequest struct {
@@ -618,6 +691,11 @@ type PutUserPolicyRequest struct {
 	PolicyDocument *string
 }
 
+type RemoveRoleFromInstanceProfileRequest struct {
+	InstanceProfileName *string
+	RoleName            *string
+}
+
 type RemoveUserFromGroupRequest struct {
 	GroupName *string
 	UserName  *string
@@ -703,6 +781,11 @@ type Tag struct {
 	Value *string
 }
 
+type TagInstanceProfileRequest struct {
+	InstanceProfileName *string
+	Tags                []*Tag
+}
+
 type TagPolicyRequest struct {
 	PolicyArn *string
 	Tags      []*Tag
@@ -716,6 +799,11 @@ type TagRoleRequest struct {
 type TagUserRequest struct {
 	UserName *string
 	Tags     []*Tag
+}
+
+type UntagInstanceProfileRequest struct {
+	InstanceProfileName *string
+	TagKeys             []string
 }
 
 type UntagPolicyRequest struct {

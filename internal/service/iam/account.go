@@ -45,10 +45,9 @@ func (s *Service) getAccountSummary(c *door.Call, r store.Reader, _ *awsapi.None
 		"SigningCertificatesPerUserQuota":   2,
 		"ServerCertificates":                0,
 		"ServerCertificatesQuota":           20,
-		"InstanceProfiles":                  0,
-		"InstanceProfilesQuota":             1000,
-		"Providers":                         0,
-		"GlobalEndpointTokenVersion":        2,
+		"InstanceProfiles":                  n.InstanceProfiles, "InstanceProfilesQuota": int64(profileKind.quota),
+		"Providers":                  0,
+		"GlobalEndpointTokenVersion": 2,
 	}}, nil
 }
 

@@ -13,7 +13,7 @@ import (
 func (s *Service) Check(r store.Reader) error {
 	c := &checker{service: s, r: r, counted: map[string]*counts{}}
 	for _, check := range []func() error{
-		c.users, c.groups, c.roles, c.policies, c.accessKeys, c.lastUses, c.counts,
+		c.users, c.groups, c.roles, c.instanceProfiles, c.policies, c.accessKeys, c.lastUses, c.counts,
 	} {
 		if err := check(); err != nil {
 			return fmt.Errorf("iam: %w", err)
@@ -77,6 +77,17 @@ func (c *checker) roles() error {
 			return fmt.Errorf("bound trust policy: %w", err)
 		}
 		return checkEntity(c, roleKind, key, r)
+	})
+}
+
+func (c *checker) instanceProfiles() error {
+	return scan(c.r, instanceProfiles, func(key store.Key, p *instanceProfile) error {
+		if p.RoleID != "" {
+			if _, err := roleKind.get(c.r, p.Account, p.RoleID); err != nil {
+				return fmt.Errorf("role %s: %w", p.RoleID, err)
+			}
+		}
+		return checkEntity(c, profileKind, key, p)
 	})
 }
 

@@ -10,15 +10,18 @@ import (
 	"cloister/internal/store"
 )
 
-// kind says how users, groups and roles differ where they are alike.
+// kind says how users, groups, roles and instance profiles differ where they
+// are alike.
 type kind[T any] struct {
-	noun       string // "user", as in ARNs and messages
-	title      string // "User", as in messages and quotas
+	noun       string // "user", as in ARNs
+	title      string // "User", as in quotas
+	missing    string // message for a name that nobody has
+	taken      string // message for a name that somebody has
 	idPrefix   string
 	table      *store.Collection[T]
 	entity     func(*T) *Entity
 	tags       func(*T) *[]Tag  // nil for groups
-	boundary   func(*T) *string // nil for groups
+	boundary   func(*T) *string // nil but for users and roles
 	inlineSize int              // characters of all inline policies together
 	quota      int              // of such entities in an account
 	count      func(*counts) *int64
@@ -26,7 +29,9 @@ type kind[T any] struct {
 
 var (
 	userKind = &kind[user]{
-		noun: "user", title: "User", idPrefix: "AIDA", table: users,
+		noun: "user", title: "User",
+		missing: "The user with name %s cannot be found.", taken: "User with name %s already exists.",
+		idPrefix: "AIDA", table: users,
 		entity:     func(u *user) *Entity { return &u.Entity },
 		tags:       func(u *user) *[]Tag { return &u.Tags },
 		boundary:   func(u *user) *string { return &u.Boundary },
@@ -34,18 +39,31 @@ var (
 		count: func(c *counts) *int64 { return &c.Users },
 	}
 	groupKind = &kind[group]{
-		noun: "group", title: "Group", idPrefix: "AGPA", table: groups,
+		noun: "group", title: "Group",
+		missing: "The group with name %s cannot be found.", taken: "Group with name %s already exists.",
+		idPrefix: "AGPA", table: groups,
 		entity:     func(g *group) *Entity { return &g.Entity },
 		inlineSize: 5120, quota: 300,
 		count: func(c *counts) *int64 { return &c.Groups },
 	}
 	roleKind = &kind[role]{
-		noun: "role", title: "Role", idPrefix: "AROA", table: roles,
+		noun: "role", title: "Role",
+		missing: "The role with name %s cannot be found.", taken: "Role with name %s already exists.",
+		idPrefix: "AROA", table: roles,
 		entity:     func(r *role) *Entity { return &r.Entity },
 		tags:       func(r *role) *[]Tag { return &r.Tags },
 		boundary:   func(r *role) *string { return &r.Boundary },
 		inlineSize: 10240, quota: 1000,
 		count: func(c *counts) *int64 { return &c.Roles },
+	}
+	profileKind = &kind[instanceProfile]{
+		noun: "instance-profile", title: "InstanceProfile",
+		missing: "Instance Profile %s cannot be found.", taken: "Instance Profile %s already exists.",
+		idPrefix: "AIPA", table: instanceProfiles,
+		entity: func(p *instanceProfile) *Entity { return &p.Entity },
+		tags:   func(p *instanceProfile) *[]Tag { return &p.Tags },
+		quota:  1000,
+		count:  func(c *counts) *int64 { return &c.InstanceProfiles },
 	}
 )
 
@@ -58,7 +76,7 @@ func (k *kind[T]) arn(v *T) string {
 func (k *kind[T]) find(r store.Reader, account, name string) (*T, error) {
 	item, err := k.table.Lookup(r, "name", store.K(account, fold(name)))
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, noSuchEntity("The %s with name %s cannot be found.", k.noun, name)
+		return nil, noSuchEntity(k.missing, name)
 	}
 	return item.Value, err
 }
@@ -94,7 +112,7 @@ func (k *kind[T]) free(r store.Reader, account, name string) error {
 		return nil
 	}
 	if err == nil {
-		return alreadyExists("%s with name %s already exists.", k.title, name)
+		return alreadyExists(k.taken, name)
 	}
 	return err
 }

@@ -158,7 +158,7 @@ func elements(t *testing.T, text []byte) map[string][]string {
 // differs lists elements that no two servers give alike, and where moto is
 // known to stray from AWS's documentation.
 var differs = []string{
-	"UserId", "GroupId", "RoleId", "PolicyId", "CreateDate", "UpdateDate", "RequestId", "Message", "Type",
+	"UserId", "GroupId", "RoleId", "PolicyId", "InstanceProfileId", "CreateDate", "UpdateDate", "RequestId", "Message", "Type",
 	"LastUsedDate", // moto invents uses
 }
 

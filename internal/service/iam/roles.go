@@ -119,6 +119,13 @@ func (s *Service) deleteRole(c *door.Call, tx *store.Tx, in *api.DeleteRoleReque
 	if err != nil {
 		return nil, err
 	}
+	held, err := profilesOf(tx, r)
+	if err != nil {
+		return nil, err
+	}
+	if len(held) > 0 {
+		return nil, deleteConflict("Cannot delete entity, must remove roles from instance profile first.")
+	}
 	return &awsapi.None{}, roleKind.remove(tx, r, c.Time)
 }
 

@@ -44,6 +44,14 @@ type role struct {
 	MaxSession  int64 // seconds
 }
 
+// instanceProfile holds a role for an EC2 instance, as no more than a container:
+// there is no EC2 here.
+type instanceProfile struct {
+	Entity
+	Tags   []Tag
+	RoleID string // "" for none
+}
+
 // accessKey belongs to a user by the user's id.
 type accessKey struct {
 	Account, ID, UserID string
@@ -78,7 +86,7 @@ type version struct {
 
 // counts is how many of each there are in an account, for quotas and the
 // account summary without counting rows.
-type counts struct{ Users, Groups, Roles, Policies, Versions int64 }
+type counts struct{ Users, Groups, Roles, Policies, Versions, InstanceProfiles int64 }
 
 // The tables. Names are compared without regard to case, as IAM does
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
@@ -101,6 +109,14 @@ var (
 		byName(func(r *role) *Entity { return &r.Entity }),
 		byPolicy(func(r *role) *Entity { return &r.Entity }),
 		byBoundary(func(r *role) (string, string) { return r.Account, r.Boundary }))
+	instanceProfiles = store.Define[instanceProfile]("iam.instanceprofile", // account, id
+		byName(func(p *instanceProfile) *Entity { return &p.Entity }),
+		store.Index("role", func(p *instanceProfile) []store.Key {
+			if p.RoleID == "" {
+				return nil
+			}
+			return []store.Key{store.K(p.Account, p.RoleID)}
+		}))
 	accessKeys = store.Define[accessKey]("iam.accesskey", // access key id: of all accounts together
 		store.Index("user", func(k *accessKey) []store.Key { return []store.Key{store.K(k.Account, k.UserID)} }))
 	lastUses = store.Define[lastUse]("iam.keyuse") // access key id

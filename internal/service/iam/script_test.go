@@ -126,7 +126,7 @@ func expand(text string) string {
 }
 
 var (
-	idPattern   = regexp.MustCompile(`\b(AIDA|AROA|AGPA|ANPA|AKIA)[A-Z2-7]{16,17}\b`)
+	idPattern   = regexp.MustCompile(`\b(AIDA|AROA|AGPA|AIPA|ANPA|AKIA)[A-Z2-7]{16,17}\b`)
 	timePattern = regexp.MustCompile(`"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ"`)
 	secret      = regexp.MustCompile(`"SecretAccessKey":"[A-Za-z0-9+/]{40}"`)
 	shownID     = regexp.MustCompile(`<[A-Z]{4}-\d+>`)

@@ -88,6 +88,7 @@ func (s *Service) Register(d *door.Door) {
 	s.registerGroups(d)
 	s.registerMembership(d)
 	s.registerRoles(d)
+	s.registerInstanceProfiles(d)
 	s.registerInline(d)
 	s.registerPolicies(d)
 	s.registerVersions(d)

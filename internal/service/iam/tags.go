@@ -17,6 +17,7 @@ const tagQuota = 50
 func (s *Service) registerTags(d *door.Door) {
 	s.registerUserTags(d)
 	s.registerRoleTags(d)
+	s.registerInstanceProfileTags(d)
 	s.registerPolicyTags(d)
 }
 
@@ -59,6 +60,31 @@ func (s *Service) registerRoleTags(d *door.Door) {
 		func(c *door.Call, r store.Reader, in *api.ListRoleTagsRequest) (*api.ListRoleTagsResponse, error) {
 			p, err := listEntityTags(c, r, roleKind, in.RoleName, in.Marker, in.MaxItems)
 			return &api.ListRoleTagsResponse{Tags: wireTags(p.items), IsTruncated: p.truncated, Marker: p.marker}, err
+		})
+}
+
+func (s *Service) registerInstanceProfileTags(d *door.Door) {
+	door.Write(d, api.OpTagInstanceProfile, on(profileKind, "iam:TagInstanceProfile",
+		func(in *api.TagInstanceProfileRequest) *string { return in.InstanceProfileName },
+		func(need *door.Need, in *api.TagInstanceProfileRequest, _ *instanceProfile) {
+			requestTags(need.Context, in.Tags)
+		}),
+		func(c *door.Call, tx *store.Tx, in *api.TagInstanceProfileRequest) (*awsapi.None, error) {
+			return tagEntity(c, tx, profileKind, in.InstanceProfileName, in.Tags)
+		})
+	door.Write(d, api.OpUntagInstanceProfile, on(profileKind, "iam:UntagInstanceProfile",
+		func(in *api.UntagInstanceProfileRequest) *string { return in.InstanceProfileName },
+		func(need *door.Need, in *api.UntagInstanceProfileRequest, _ *instanceProfile) {
+			tagKeys(need.Context, in.TagKeys)
+		}),
+		func(c *door.Call, tx *store.Tx, in *api.UntagInstanceProfileRequest) (*awsapi.None, error) {
+			return untagEntity(c, tx, profileKind, in.InstanceProfileName, in.TagKeys)
+		})
+	door.Read(d, api.OpListInstanceProfileTags, on(profileKind, "iam:ListInstanceProfileTags",
+		func(in *api.ListInstanceProfileTagsRequest) *string { return in.InstanceProfileName }),
+		func(c *door.Call, r store.Reader, in *api.ListInstanceProfileTagsRequest) (*api.ListInstanceProfileTagsResponse, error) {
+			p, err := listEntityTags(c, r, profileKind, in.InstanceProfileName, in.Marker, in.MaxItems)
+			return &api.ListInstanceProfileTagsResponse{Tags: wireTags(p.items), IsTruncated: p.truncated, Marker: p.marker}, err
 		})
 }
 
