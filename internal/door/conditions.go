@@ -128,6 +128,8 @@ func principalKey(p *Principal, key string) (string, bool) {
 		return present(p.UserID)
 	case "aws:username":
 		return present(userName(p))
+	case "aws:sourceidentity":
+		return present(p.SourceIdentity)
 	case "aws:tokenissuetime":
 		return presentTime(p.IssuedAt)
 	case "aws:multifactorauthpresent":

@@ -28,7 +28,7 @@ func callers() map[string]*Call {
 	user := &Principal{Principal: policy.Principal{Kind: policy.PrincipalUser, ARN: "arn:aws:iam::1:user/u", Account: "1", UserID: "AIDAU"},
 		Name: "u", Tags: map[string]string{"Team": "blue"}}
 	role := &Principal{Principal: policy.Principal{Kind: policy.PrincipalAssumedRole, ARN: "arn:aws:sts::1:assumed-role/r/s",
-		RoleARN: "arn:aws:iam::1:role/r", Account: "1", UserID: "AROAR:s"}, Name: "s", IssuedAt: at, MFA: true}
+		RoleARN: "arn:aws:iam::1:role/r", Account: "1", UserID: "AROAR:s"}, Name: "s", IssuedAt: at, MFA: true, SourceIdentity: "alice"}
 	root := &Principal{Principal: policy.Principal{Kind: policy.PrincipalRoot, ARN: "arn:aws:iam::1:root", Account: "1", UserID: "1"}}
 	federated := &Principal{Principal: policy.Principal{Kind: policy.PrincipalFederatedUser, ARN: "arn:aws:sts::1:federated-user/f", Account: "1", UserID: "1:f"}, IssuedAt: at}
 	service := ServicePrincipal("events.amazonaws.com", "arn:aws:events:us-east-1:2:rule/x", "2")
@@ -79,6 +79,7 @@ var keys = map[string]map[string]string{
 	"aws:username":               {"user": "u", "role": "-", "root": "-", "federated": "-", "service": "-"},
 	"aws:tokenissuetime":         {"user": "-", "role": "2026-03-04T04:06:07Z"},
 	"aws:multifactorauthpresent": {"user": "-", "role": "true", "federated": "false"},
+	"aws:sourceidentity":         {"user": "-", "role": "alice", "service": "-"},
 	"aws:principaltag/":          {"user": "-"},
 	"aws:principaltag/team":      {"user": "blue", "role": "-"},
 	"lambda:key":                 {"user": "a b"},

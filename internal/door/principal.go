@@ -16,6 +16,10 @@ type Principal struct {
 	Tags        map[string]string // principal and session tags
 	IssuedAt    time.Time         // when temporary credentials were issued; zero for others
 	MFA         bool              // temporary credentials obtained with an MFA device
+	// What role chaining passes on and the session cannot shed: the keys of
+	// those of its Tags, and who took the first session of the chain.
+	TransitiveTagKeys []string
+	SourceIdentity    string
 
 	// Session policies narrow temporary credentials. HasSessionPolicies tells
 	// an empty list, which allows nothing, from none at all.

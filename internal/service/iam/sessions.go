@@ -52,8 +52,10 @@ func (b *binding) session(opened *session.Session) *door.Principal {
 			RoleARN: b.arn,
 			UserID:  b.entity.ID + ":" + opened.Name,
 		},
-		Name: opened.Name,
-		Tags: mergeTags(b.tags, opened.Tags),
+		Name:              opened.Name,
+		Tags:              mergeTags(b.tags, opened.Tags),
+		TransitiveTagKeys: opened.TransitiveTags,
+		SourceIdentity:    opened.SourceIdentity,
 	}
 }
 

@@ -33,11 +33,7 @@ func (s *Service) assumeRole(c *door.Call, r store.Reader, in *api.AssumeRoleReq
 	opened := newSession(c.Time, duration)
 	opened.Kind, opened.Account, opened.EntityID = policy.PrincipalAssumedRole, role.Account, role.ID
 	opened.Name = awsapi.Val(in.RoleSessionName)
-	inherited, err := s.calling(c)
-	if err != nil {
-		return nil, err
-	}
-	if err := describe(opened, inherited, in); err != nil {
+	if err := describe(opened, c.Principal, in); err != nil {
 		return nil, err
 	}
 	if err := s.narrow(r, opened, in); err != nil {

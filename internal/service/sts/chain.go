@@ -8,48 +8,33 @@ import (
 	api "cloister/internal/awsapi/sts"
 	"cloister/internal/door"
 	"cloister/internal/door/session"
-	"cloister/policy"
 )
 
 // maxTags is how many session tags there may be.
 const maxTags = 50
 
-// calling is the session in which a role calls, for what it passes on; an empty
-// one for all other callers. The token that the call came with says it.
-func (s *Service) calling(c *door.Call) (*session.Session, error) {
-	p := c.Principal
-	if p.Kind != policy.PrincipalAssumedRole || p.AccessKeyID == "" {
-		return &session.Session{}, nil
-	}
-	opened, err := session.Open(s.keys, p.AccessKeyID, c.Header.Get("X-Amz-Security-Token"))
-	if err != nil {
-		return nil, accessDenied("A role session assumes a role only with its session token in the header X-Amz-Security-Token.")
-	}
-	return opened, nil
-}
-
 // describe gives the session its tags and source identity: those asked for and
 // those that the calling session passes on, which it cannot change.
-func describe(opened, inherited *session.Session, in *api.AssumeRoleRequest) error {
+func describe(opened *session.Session, caller *door.Principal, in *api.AssumeRoleRequest) error {
 	opened.SourceIdentity = awsapi.Val(in.SourceIdentity)
-	if inherited.SourceIdentity != "" {
-		if in.SourceIdentity != nil && *in.SourceIdentity != inherited.SourceIdentity {
-			return accessDenied("The source identity %s of the calling session cannot be changed.", inherited.SourceIdentity)
+	if caller.SourceIdentity != "" {
+		if in.SourceIdentity != nil && *in.SourceIdentity != caller.SourceIdentity {
+			return accessDenied("The source identity %s of the calling session cannot be changed.", caller.SourceIdentity)
 		}
-		opened.SourceIdentity = inherited.SourceIdentity
+		opened.SourceIdentity = caller.SourceIdentity
 	}
 	tags, err := requestedTags(in.Tags)
 	if err != nil {
 		return err
 	}
-	if err := inherit(tags, inherited); err != nil {
+	if err := inherit(tags, caller); err != nil {
 		return err
 	}
 	if len(tags) > maxTags {
 		return validation("The session would have %d tags; it can have %d.", len(tags), maxTags)
 	}
 	opened.Tags = tags
-	opened.TransitiveTags, err = transitive(in.TransitiveTagKeys, in.Tags, inherited)
+	opened.TransitiveTags, err = transitive(in.TransitiveTagKeys, in.Tags, caller)
 	return err
 }
 
@@ -72,24 +57,24 @@ func requestedTags(given []*api.Tag) (map[string]string, error) {
 }
 
 // inherit adds the transitive tags of the calling session to tags.
-func inherit(tags map[string]string, inherited *session.Session) error {
-	for _, key := range inherited.TransitiveTags {
+func inherit(tags map[string]string, caller *door.Principal) error {
+	for _, key := range caller.TransitiveTagKeys {
 		for given := range tags {
 			if strings.EqualFold(given, key) {
 				return invalidParameter("One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session.")
 			}
 		}
 	}
-	for _, key := range inherited.TransitiveTags {
-		tags[key] = inherited.Tags[key]
+	for _, key := range caller.TransitiveTagKeys {
+		tags[key] = caller.Tags[key]
 	}
 	return nil
 }
 
 // transitive is which of the session's tags it passes on in its turn: those it
 // inherited, and those of the request that the request names.
-func transitive(keys []string, given []*api.Tag, inherited *session.Session) ([]string, error) {
-	passed := slices.Clone(inherited.TransitiveTags)
+func transitive(keys []string, given []*api.Tag, caller *door.Principal) ([]string, error) {
+	passed := slices.Clone(caller.TransitiveTagKeys)
 	for _, key := range keys {
 		i := slices.IndexFunc(given, func(t *api.Tag) bool { return strings.EqualFold(awsapi.Val(t.Key), key) })
 		if i < 0 {

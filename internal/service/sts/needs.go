@@ -21,13 +21,9 @@ func (s *Service) needAssumeRole(c *door.Call, r store.Reader, in *api.AssumeRol
 	if c.Principal.Kind == policy.PrincipalRoot {
 		return nil, accessDenied("Roles may not be assumed by root accounts.")
 	}
-	inherited, err := s.calling(c)
-	if err != nil {
-		return nil, err
-	}
 	need := door.Need{
 		Action: "sts:AssumeRole", Resource: awsapi.Val(in.RoleArn), Account: accountIn(awsapi.Val(in.RoleArn)),
-		ResourcePolicyRequired: true, Context: assumeContext(in, inherited),
+		ResourcePolicyRequired: true, Context: assumeContext(in, c.Principal),
 	}
 	role, err := s.roles.Role(r, need.Resource)
 	switch {
@@ -37,10 +33,10 @@ func (s *Service) needAssumeRole(c *door.Call, r store.Reader, in *api.AssumeRol
 		return nil, err
 	}
 	needs := []door.Need{need}
-	if len(in.Tags) > 0 || len(inherited.TransitiveTags) > 0 {
+	if len(in.Tags) > 0 || len(c.Principal.TransitiveTagKeys) > 0 {
 		needs = append(needs, also(need, "sts:TagSession"))
 	}
-	if in.SourceIdentity != nil || inherited.SourceIdentity != "" {
+	if in.SourceIdentity != nil || c.Principal.SourceIdentity != "" {
 		needs = append(needs, also(need, "sts:SetSourceIdentity"))
 	}
 	return needs, nil
@@ -72,7 +68,7 @@ func accountIn(arn string) string {
 
 // assumeContext is the condition keys of AssumeRole
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html).
-func assumeContext(in *api.AssumeRoleRequest, inherited *session.Session) policy.MapContext {
+func assumeContext(in *api.AssumeRoleRequest, caller *door.Principal) policy.MapContext {
 	ctx := policy.MapContext{}
 	set := func(key string, value *string) {
 		if value != nil {
@@ -82,9 +78,8 @@ func assumeContext(in *api.AssumeRoleRequest, inherited *session.Session) policy
 	set("sts:rolesessionname", in.RoleSessionName)
 	set("sts:externalid", in.ExternalId)
 	set("sts:sourceidentity", in.SourceIdentity)
-	if inherited.SourceIdentity != "" {
-		set("aws:sourceidentity", &inherited.SourceIdentity)
-		ctx["sts:sourceidentity"] = []string{inherited.SourceIdentity}
+	if caller.SourceIdentity != "" {
+		ctx["sts:sourceidentity"] = []string{caller.SourceIdentity}
 	}
 	if len(in.Tags) > 0 {
 		ctx["aws:tagkeys"] = nil
