@@ -119,8 +119,8 @@ func (w *world) operation(name string) *awsapi.Operation {
 
 const (
 	allowLambda = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"lambda:*","Resource":"*"}]}`
-	trust    = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
-	roleARN  = "arn:aws:iam::123456789012:role/target"
+	trust       = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
+	roleARN     = "arn:aws:iam::123456789012:role/target"
 
 	logGroupARN = "arn:aws:logs:us-east-1:123456789012:log-group:target"
 )
