@@ -7,7 +7,7 @@ package iam
 import "cloister/internal/awsapi"
 
 // Service is the table of AWS Identity and Access Management.
-var Service = awsapi.Service{Name: "iam", ID: "IAM", SigningName: "iam", APIVersion: "2010-05-08", XMLNamespace: "https://iam.amazonaws.com/doc/2010-05-08/", GlobalEndpoint: "iam.amazonaws.com", Protocols: []awsapi.Protocol{awsapi.Query}, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeDeleteConflictException, &shapeEntityAlreadyExistsException, &shapeEntityTemporarilyUnmodifiableException, &shapeInvalidInputException, &shapeLimitExceededException, &shapeMalformedPolicyDocumentException, &shapeNoSuchEntityException, &shapePolicyEvaluationException, &shapePolicyNotAttachableException, &shapeServiceFailureException, &shapeUnmodifiableEntityException}}
+var Service = awsapi.Service{Name: "iam", ID: "IAM", SigningName: "iam", APIVersion: "2010-05-08", XMLNamespace: "https://iam.amazonaws.com/doc/2010-05-08/", GlobalEndpoint: "iam.amazonaws.com", Protocols: []awsapi.Protocol{awsapi.Query}, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeDeleteConflictException, &shapeEntityAlreadyExistsException, &shapeEntityTemporarilyUnmodifiableException, &shapeInvalidInputException, &shapeInvalidUserTypeException, &shapeLimitExceededException, &shapeMalformedPolicyDocumentException, &shapeNoSuchEntityException, &shapePasswordPolicyViolationException, &shapePolicyEvaluationException, &shapePolicyNotAttachableException, &shapeServiceFailureException, &shapeUnmodifiableEntityException}}
 
 // The tables cannot point at each other statically both ways.
 func init() { Service.Operations = operations[:] }
@@ -18,17 +18,23 @@ var operations = [...]*awsapi.Operation{
 	&opAttachGroupPolicy,
 	&opAttachRolePolicy,
 	&opAttachUserPolicy,
+	&opChangePassword,
 	&opCreateAccessKey,
+	&opCreateAccountAlias,
 	&opCreateGroup,
 	&opCreateInstanceProfile,
+	&opCreateLoginProfile,
 	&opCreatePolicy,
 	&opCreatePolicyVersion,
 	&opCreateRole,
 	&opCreateUser,
 	&opDeleteAccessKey,
+	&opDeleteAccountAlias,
+	&opDeleteAccountPasswordPolicy,
 	&opDeleteGroup,
 	&opDeleteGroupPolicy,
 	&opDeleteInstanceProfile,
+	&opDeleteLoginProfile,
 	&opDeletePolicy,
 	&opDeletePolicyVersion,
 	&opDeleteRole,
@@ -41,12 +47,14 @@ var operations = [...]*awsapi.Operation{
 	&opDetachRolePolicy,
 	&opDetachUserPolicy,
 	&opGetAccessKeyLastUsed,
+	&opGetAccountPasswordPolicy,
 	&opGetAccountSummary,
 	&opGetContextKeysForCustomPolicy,
 	&opGetContextKeysForPrincipalPolicy,
 	&opGetGroup,
 	&opGetGroupPolicy,
 	&opGetInstanceProfile,
+	&opGetLoginProfile,
 	&opGetPolicy,
 	&opGetPolicyVersion,
 	&opGetRole,
@@ -93,8 +101,10 @@ var operations = [...]*awsapi.Operation{
 	&opUntagRole,
 	&opUntagUser,
 	&opUpdateAccessKey,
+	&opUpdateAccountPasswordPolicy,
 	&opUpdateAssumeRolePolicy,
 	&opUpdateGroup,
+	&opUpdateLoginProfile,
 	&opUpdateRole,
 	&opUpdateRoleDescription,
 	&opUpdateUser,
@@ -106,17 +116,23 @@ var (
 	opAttachGroupPolicy                = awsapi.Operation{Name: "AttachGroupPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeAttachGroupPolicyRequest, Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapePolicyNotAttachableException, &shapeServiceFailureException}}
 	opAttachRolePolicy                 = awsapi.Operation{Name: "AttachRolePolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeAttachRolePolicyRequest, Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapePolicyNotAttachableException, &shapeServiceFailureException, &shapeUnmodifiableEntityException}}
 	opAttachUserPolicy                 = awsapi.Operation{Name: "AttachUserPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeAttachUserPolicyRequest, Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapePolicyNotAttachableException, &shapeServiceFailureException}}
+	opChangePassword                   = awsapi.Operation{Name: "ChangePassword", Service: &Service, Method: "POST", URI: "/", Input: &shapeChangePasswordRequest, Errors: []*awsapi.Shape{&shapeEntityTemporarilyUnmodifiableException, &shapeInvalidUserTypeException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapePasswordPolicyViolationException, &shapeServiceFailureException}}
 	opCreateAccessKey                  = awsapi.Operation{Name: "CreateAccessKey", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreateAccessKeyRequest, Output: &shapeCreateAccessKeyResponse, ResultWrapper: "CreateAccessKeyResult", Errors: []*awsapi.Shape{&shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
+	opCreateAccountAlias               = awsapi.Operation{Name: "CreateAccountAlias", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreateAccountAliasRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeEntityAlreadyExistsException, &shapeLimitExceededException, &shapeServiceFailureException}}
 	opCreateGroup                      = awsapi.Operation{Name: "CreateGroup", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreateGroupRequest, Output: &shapeCreateGroupResponse, ResultWrapper: "CreateGroupResult", Errors: []*awsapi.Shape{&shapeEntityAlreadyExistsException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opCreateInstanceProfile            = awsapi.Operation{Name: "CreateInstanceProfile", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreateInstanceProfileRequest, Output: &shapeCreateInstanceProfileResponse, ResultWrapper: "CreateInstanceProfileResult", Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeEntityAlreadyExistsException, &shapeInvalidInputException, &shapeLimitExceededException, &shapeServiceFailureException}}
+	opCreateLoginProfile               = awsapi.Operation{Name: "CreateLoginProfile", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreateLoginProfileRequest, Output: &shapeCreateLoginProfileResponse, ResultWrapper: "CreateLoginProfileResult", Errors: []*awsapi.Shape{&shapeEntityAlreadyExistsException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapePasswordPolicyViolationException, &shapeServiceFailureException}}
 	opCreatePolicy                     = awsapi.Operation{Name: "CreatePolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreatePolicyRequest, Output: &shapeCreatePolicyResponse, ResultWrapper: "CreatePolicyResult", Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeEntityAlreadyExistsException, &shapeInvalidInputException, &shapeLimitExceededException, &shapeMalformedPolicyDocumentException, &shapeServiceFailureException}}
 	opCreatePolicyVersion              = awsapi.Operation{Name: "CreatePolicyVersion", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreatePolicyVersionRequest, Output: &shapeCreatePolicyVersionResponse, ResultWrapper: "CreatePolicyVersionResult", Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeLimitExceededException, &shapeMalformedPolicyDocumentException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opCreateRole                       = awsapi.Operation{Name: "CreateRole", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreateRoleRequest, Output: &shapeCreateRoleResponse, ResultWrapper: "CreateRoleResult", Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeEntityAlreadyExistsException, &shapeInvalidInputException, &shapeLimitExceededException, &shapeMalformedPolicyDocumentException, &shapeServiceFailureException}}
 	opCreateUser                       = awsapi.Operation{Name: "CreateUser", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreateUserRequest, Output: &shapeCreateUserResponse, ResultWrapper: "CreateUserResult", Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeEntityAlreadyExistsException, &shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opDeleteAccessKey                  = awsapi.Operation{Name: "DeleteAccessKey", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeleteAccessKeyRequest, Errors: []*awsapi.Shape{&shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
+	opDeleteAccountAlias               = awsapi.Operation{Name: "DeleteAccountAlias", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeleteAccountAliasRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
+	opDeleteAccountPasswordPolicy      = awsapi.Operation{Name: "DeleteAccountPasswordPolicy", Service: &Service, Method: "POST", URI: "/", Errors: []*awsapi.Shape{&shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opDeleteGroup                      = awsapi.Operation{Name: "DeleteGroup", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeleteGroupRequest, Errors: []*awsapi.Shape{&shapeDeleteConflictException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opDeleteGroupPolicy                = awsapi.Operation{Name: "DeleteGroupPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeleteGroupPolicyRequest, Errors: []*awsapi.Shape{&shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opDeleteInstanceProfile            = awsapi.Operation{Name: "DeleteInstanceProfile", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeleteInstanceProfileRequest, Errors: []*awsapi.Shape{&shapeDeleteConflictException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
+	opDeleteLoginProfile               = awsapi.Operation{Name: "DeleteLoginProfile", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeleteLoginProfileRequest, Errors: []*awsapi.Shape{&shapeEntityTemporarilyUnmodifiableException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opDeletePolicy                     = awsapi.Operation{Name: "DeletePolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeletePolicyRequest, Errors: []*awsapi.Shape{&shapeDeleteConflictException, &shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opDeletePolicyVersion              = awsapi.Operation{Name: "DeletePolicyVersion", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeletePolicyVersionRequest, Errors: []*awsapi.Shape{&shapeDeleteConflictException, &shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opDeleteRole                       = awsapi.Operation{Name: "DeleteRole", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeleteRoleRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeDeleteConflictException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException, &shapeUnmodifiableEntityException}}
@@ -129,12 +145,14 @@ var (
 	opDetachRolePolicy                 = awsapi.Operation{Name: "DetachRolePolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeDetachRolePolicyRequest, Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException, &shapeUnmodifiableEntityException}}
 	opDetachUserPolicy                 = awsapi.Operation{Name: "DetachUserPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeDetachUserPolicyRequest, Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opGetAccessKeyLastUsed             = awsapi.Operation{Name: "GetAccessKeyLastUsed", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetAccessKeyLastUsedRequest, Output: &shapeGetAccessKeyLastUsedResponse, ResultWrapper: "GetAccessKeyLastUsedResult"}
+	opGetAccountPasswordPolicy         = awsapi.Operation{Name: "GetAccountPasswordPolicy", Service: &Service, Method: "POST", URI: "/", Output: &shapeGetAccountPasswordPolicyResponse, ResultWrapper: "GetAccountPasswordPolicyResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opGetAccountSummary                = awsapi.Operation{Name: "GetAccountSummary", Service: &Service, Method: "POST", URI: "/", Output: &shapeGetAccountSummaryResponse, ResultWrapper: "GetAccountSummaryResult", Errors: []*awsapi.Shape{&shapeServiceFailureException}}
 	opGetContextKeysForCustomPolicy    = awsapi.Operation{Name: "GetContextKeysForCustomPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetContextKeysForCustomPolicyRequest, Output: &shapeGetContextKeysForPolicyResponse, ResultWrapper: "GetContextKeysForCustomPolicyResult", Errors: []*awsapi.Shape{&shapeInvalidInputException}}
 	opGetContextKeysForPrincipalPolicy = awsapi.Operation{Name: "GetContextKeysForPrincipalPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetContextKeysForPrincipalPolicyRequest, Output: &shapeGetContextKeysForPolicyResponse, ResultWrapper: "GetContextKeysForPrincipalPolicyResult", Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeNoSuchEntityException}}
 	opGetGroup                         = awsapi.Operation{Name: "GetGroup", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetGroupRequest, Output: &shapeGetGroupResponse, ResultWrapper: "GetGroupResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opGetGroupPolicy                   = awsapi.Operation{Name: "GetGroupPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetGroupPolicyRequest, Output: &shapeGetGroupPolicyResponse, ResultWrapper: "GetGroupPolicyResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opGetInstanceProfile               = awsapi.Operation{Name: "GetInstanceProfile", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetInstanceProfileRequest, Output: &shapeGetInstanceProfileResponse, ResultWrapper: "GetInstanceProfileResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
+	opGetLoginProfile                  = awsapi.Operation{Name: "GetLoginProfile", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetLoginProfileRequest, Output: &shapeGetLoginProfileResponse, ResultWrapper: "GetLoginProfileResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opGetPolicy                        = awsapi.Operation{Name: "GetPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetPolicyRequest, Output: &shapeGetPolicyResponse, ResultWrapper: "GetPolicyResult", Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opGetPolicyVersion                 = awsapi.Operation{Name: "GetPolicyVersion", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetPolicyVersionRequest, Output: &shapeGetPolicyVersionResponse, ResultWrapper: "GetPolicyVersionResult", Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opGetRole                          = awsapi.Operation{Name: "GetRole", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetRoleRequest, Output: &shapeGetRoleResponse, ResultWrapper: "GetRoleResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
@@ -181,8 +199,10 @@ var (
 	opUntagRole                        = awsapi.Operation{Name: "UntagRole", Service: &Service, Method: "POST", URI: "/", Input: &shapeUntagRoleRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opUntagUser                        = awsapi.Operation{Name: "UntagUser", Service: &Service, Method: "POST", URI: "/", Input: &shapeUntagUserRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opUpdateAccessKey                  = awsapi.Operation{Name: "UpdateAccessKey", Service: &Service, Method: "POST", URI: "/", Input: &shapeUpdateAccessKeyRequest, Errors: []*awsapi.Shape{&shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
+	opUpdateAccountPasswordPolicy      = awsapi.Operation{Name: "UpdateAccountPasswordPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeUpdateAccountPasswordPolicyRequest, Errors: []*awsapi.Shape{&shapeLimitExceededException, &shapeMalformedPolicyDocumentException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opUpdateAssumeRolePolicy           = awsapi.Operation{Name: "UpdateAssumeRolePolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeUpdateAssumeRolePolicyRequest, Errors: []*awsapi.Shape{&shapeLimitExceededException, &shapeMalformedPolicyDocumentException, &shapeNoSuchEntityException, &shapeServiceFailureException, &shapeUnmodifiableEntityException}}
 	opUpdateGroup                      = awsapi.Operation{Name: "UpdateGroup", Service: &Service, Method: "POST", URI: "/", Input: &shapeUpdateGroupRequest, Errors: []*awsapi.Shape{&shapeEntityAlreadyExistsException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
+	opUpdateLoginProfile               = awsapi.Operation{Name: "UpdateLoginProfile", Service: &Service, Method: "POST", URI: "/", Input: &shapeUpdateLoginProfileRequest, Errors: []*awsapi.Shape{&shapeEntityTemporarilyUnmodifiableException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapePasswordPolicyViolationException, &shapeServiceFailureException}}
 	opUpdateRole                       = awsapi.Operation{Name: "UpdateRole", Service: &Service, Method: "POST", URI: "/", Input: &shapeUpdateRoleRequest, Output: &shapeUpdateRoleResponse, ResultWrapper: "UpdateRoleResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException, &shapeUnmodifiableEntityException}}
 	opUpdateRoleDescription            = awsapi.Operation{Name: "UpdateRoleDescription", Service: &Service, Method: "POST", URI: "/", Input: &shapeUpdateRoleDescriptionRequest, Output: &shapeUpdateRoleDescriptionResponse, ResultWrapper: "UpdateRoleDescriptionResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException, &shapeUnmodifiableEntityException}}
 	opUpdateUser                       = awsapi.Operation{Name: "UpdateUser", Service: &Service, Method: "POST", URI: "/", Input: &shapeUpdateUserRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeEntityAlreadyExistsException, &shapeEntityTemporarilyUnmodifiableException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
@@ -194,17 +214,23 @@ var (
 	OpAttachGroupPolicy                = awsapi.Op[AttachGroupPolicyRequest, awsapi.None]{Operation: &opAttachGroupPolicy}
 	OpAttachRolePolicy                 = awsapi.Op[AttachRolePolicyRequest, awsapi.None]{Operation: &opAttachRolePolicy}
 	OpAttachUserPolicy                 = awsapi.Op[AttachUserPolicyRequest, awsapi.None]{Operation: &opAttachUserPolicy}
+	OpChangePassword                   = awsapi.Op[ChangePasswordRequest, awsapi.None]{Operation: &opChangePassword}
 	OpCreateAccessKey                  = awsapi.Op[CreateAccessKeyRequest, CreateAccessKeyResponse]{Operation: &opCreateAccessKey}
+	OpCreateAccountAlias               = awsapi.Op[CreateAccountAliasRequest, awsapi.None]{Operation: &opCreateAccountAlias}
 	OpCreateGroup                      = awsapi.Op[CreateGroupRequest, CreateGroupResponse]{Operation: &opCreateGroup}
 	OpCreateInstanceProfile            = awsapi.Op[CreateInstanceProfileRequest, CreateInstanceProfileResponse]{Operation: &opCreateInstanceProfile}
+	OpCreateLoginProfile               = awsapi.Op[CreateLoginProfileRequest, CreateLoginProfileResponse]{Operation: &opCreateLoginProfile}
 	OpCreatePolicy                     = awsapi.Op[CreatePolicyRequest, CreatePolicyResponse]{Operation: &opCreatePolicy}
 	OpCreatePolicyVersion              = awsapi.Op[CreatePolicyVersionRequest, CreatePolicyVersionResponse]{Operation: &opCreatePolicyVersion}
 	OpCreateRole                       = awsapi.Op[CreateRoleRequest, CreateRoleResponse]{Operation: &opCreateRole}
 	OpCreateUser                       = awsapi.Op[CreateUserRequest, CreateUserResponse]{Operation: &opCreateUser}
 	OpDeleteAccessKey                  = awsapi.Op[DeleteAccessKeyRequest, awsapi.None]{Operation: &opDeleteAccessKey}
+	OpDeleteAccountAlias               = awsapi.Op[DeleteAccountAliasRequest, awsapi.None]{Operation: &opDeleteAccountAlias}
+	OpDeleteAccountPasswordPolicy      = awsapi.Op[awsapi.None, awsapi.None]{Operation: &opDeleteAccountPasswordPolicy}
 	OpDeleteGroup                      = awsapi.Op[DeleteGroupRequest, awsapi.None]{Operation: &opDeleteGroup}
 	OpDeleteGroupPolicy                = awsapi.Op[DeleteGroupPolicyRequest, awsapi.None]{Operation: &opDeleteGroupPolicy}
 	OpDeleteInstanceProfile            = awsapi.Op[DeleteInstanceProfileRequest, awsapi.None]{Operation: &opDeleteInstanceProfile}
+	OpDeleteLoginProfile               = awsapi.Op[DeleteLoginProfileRequest, awsapi.None]{Operation: &opDeleteLoginProfile}
 	OpDeletePolicy                     = awsapi.Op[DeletePolicyRequest, awsapi.None]{Operation: &opDeletePolicy}
 	OpDeletePolicyVersion              = awsapi.Op[DeletePolicyVersionRequest, awsapi.None]{Operation: &opDeletePolicyVersion}
 	OpDeleteRole                       = awsapi.Op[DeleteRoleRequest, awsapi.None]{Operation: &opDeleteRole}
@@ -217,12 +243,14 @@ var (
 	OpDetachRolePolicy                 = awsapi.Op[DetachRolePolicyRequest, awsapi.None]{Operation: &opDetachRolePolicy}
 	OpDetachUserPolicy                 = awsapi.Op[DetachUserPolicyRequest, awsapi.None]{Operation: &opDetachUserPolicy}
 	OpGetAccessKeyLastUsed             = awsapi.Op[GetAccessKeyLastUsedRequest, GetAccessKeyLastUsedResponse]{Operation: &opGetAccessKeyLastUsed}
+	OpGetAccountPasswordPolicy         = awsapi.Op[awsapi.None, GetAccountPasswordPolicyResponse]{Operation: &opGetAccountPasswordPolicy}
 	OpGetAccountSummary                = awsapi.Op[awsapi.None, GetAccountSummaryResponse]{Operation: &opGetAccountSummary}
 	OpGetContextKeysForCustomPolicy    = awsapi.Op[GetContextKeysForCustomPolicyRequest, GetContextKeysForPolicyResponse]{Operation: &opGetContextKeysForCustomPolicy}
 	OpGetContextKeysForPrincipalPolicy = awsapi.Op[GetContextKeysForPrincipalPolicyRequest, GetContextKeysForPolicyResponse]{Operation: &opGetContextKeysForPrincipalPolicy}
 	OpGetGroup                         = awsapi.Op[GetGroupRequest, GetGroupResponse]{Operation: &opGetGroup}
 	OpGetGroupPolicy                   = awsapi.Op[GetGroupPolicyRequest, GetGroupPolicyResponse]{Operation: &opGetGroupPolicy}
 	OpGetInstanceProfile               = awsapi.Op[GetInstanceProfileRequest, GetInstanceProfileResponse]{Operation: &opGetInstanceProfile}
+	OpGetLoginProfile                  = awsapi.Op[GetLoginProfileRequest, GetLoginProfileResponse]{Operation: &opGetLoginProfile}
 	OpGetPolicy                        = awsapi.Op[GetPolicyRequest, GetPolicyResponse]{Operation: &opGetPolicy}
 	OpGetPolicyVersion                 = awsapi.Op[GetPolicyVersionRequest, GetPolicyVersionResponse]{Operation: &opGetPolicyVersion}
 	OpGetRole                          = awsapi.Op[GetRoleRequest, GetRoleResponse]{Operation: &opGetRole}
@@ -269,8 +297,10 @@ var (
 	OpUntagRole                        = awsapi.Op[UntagRoleRequest, awsapi.None]{Operation: &opUntagRole}
 	OpUntagUser                        = awsapi.Op[UntagUserRequest, awsapi.None]{Operation: &opUntagUser}
 	OpUpdateAccessKey                  = awsapi.Op[UpdateAccessKeyRequest, awsapi.None]{Operation: &opUpdateAccessKey}
+	OpUpdateAccountPasswordPolicy      = awsapi.Op[UpdateAccountPasswordPolicyRequest, awsapi.None]{Operation: &opUpdateAccountPasswordPolicy}
 	OpUpdateAssumeRolePolicy           = awsapi.Op[UpdateAssumeRolePolicyRequest, awsapi.None]{Operation: &opUpdateAssumeRolePolicy}
 	OpUpdateGroup                      = awsapi.Op[UpdateGroupRequest, awsapi.None]{Operation: &opUpdateGroup}
+	OpUpdateLoginProfile               = awsapi.Op[UpdateLoginProfileRequest, awsapi.None]{Operation: &opUpdateLoginProfile}
 	OpUpdateRole                       = awsapi.Op[UpdateRoleRequest, UpdateRoleResponse]{Operation: &opUpdateRole}
 	OpUpdateRoleDescription            = awsapi.Op[UpdateRoleDescriptionRequest, UpdateRoleDescriptionResponse]{Operation: &opUpdateRoleDescription}
 	OpUpdateUser                       = awsapi.Op[UpdateUserRequest, awsapi.None]{Operation: &opUpdateUser}

@@ -53,6 +53,10 @@ var (
 		{Name: "PolicyName", Shape: &shapePolicyNameType},
 		{Name: "PolicyArn", Shape: &shapeArnType},
 	}}
+	shapeChangePasswordRequest = awsapi.Shape{Name: "ChangePasswordRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "OldPassword", Shape: &shapePasswordType, Traits: awsapi.Required},
+		{Name: "NewPassword", Shape: &shapePasswordType, Traits: awsapi.Required},
+	}}
 	shapeColumnNumber                    = awsapi.Shape{Name: "ColumnNumber", Kind: awsapi.KindInteger}
 	shapeConcurrentModificationException = awsapi.Shape{Name: "ConcurrentModificationException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeConcurrentModificationMessage},
@@ -75,6 +79,9 @@ var (
 	shapeCreateAccessKeyResponse = awsapi.Shape{Name: "CreateAccessKeyResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "AccessKey", Shape: &shapeAccessKey, Traits: awsapi.Required},
 	}}
+	shapeCreateAccountAliasRequest = awsapi.Shape{Name: "CreateAccountAliasRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "AccountAlias", Shape: &shapeAccountAliasType, Traits: awsapi.Required},
+	}}
 	shapeCreateGroupRequest = awsapi.Shape{Name: "CreateGroupRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "Path", Shape: &shapePathType},
 		{Name: "GroupName", Shape: &shapeGroupNameType, Traits: awsapi.Required},
@@ -89,6 +96,14 @@ var (
 	}}
 	shapeCreateInstanceProfileResponse = awsapi.Shape{Name: "CreateInstanceProfileResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "InstanceProfile", Shape: &shapeInstanceProfile, Traits: awsapi.Required},
+	}}
+	shapeCreateLoginProfileRequest = awsapi.Shape{Name: "CreateLoginProfileRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: &shapeUserNameType, Traits: awsapi.Required},
+		{Name: "Password", Shape: &shapePasswordType, Traits: awsapi.Required},
+		{Name: "PasswordResetRequired", Shape: &shapeBooleanType},
+	}}
+	shapeCreateLoginProfileResponse = awsapi.Shape{Name: "CreateLoginProfileResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "LoginProfile", Shape: &shapeLoginProfile, Traits: awsapi.Required},
 	}}
 	shapeCreatePolicyRequest = awsapi.Shape{Name: "CreatePolicyRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "PolicyName", Shape: &shapePolicyNameType, Traits: awsapi.Required},
@@ -133,6 +148,9 @@ var (
 		{Name: "UserName", Shape: &shapeExistingUserNameType},
 		{Name: "AccessKeyId", Shape: &shapeAccessKeyIdType, Traits: awsapi.Required},
 	}}
+	shapeDeleteAccountAliasRequest = awsapi.Shape{Name: "DeleteAccountAliasRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "AccountAlias", Shape: &shapeAccountAliasType, Traits: awsapi.Required},
+	}}
 	shapeDeleteConflictException = awsapi.Shape{Name: "DeleteConflictException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeDeleteConflictMessage},
 	}, Error: &awsapi.ErrorInfo{Code: "DeleteConflict", Status: 409}}
@@ -145,6 +163,9 @@ var (
 	}}
 	shapeDeleteInstanceProfileRequest = awsapi.Shape{Name: "DeleteInstanceProfileRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "InstanceProfileName", Shape: &shapeInstanceProfileNameType, Traits: awsapi.Required},
+	}}
+	shapeDeleteLoginProfileRequest = awsapi.Shape{Name: "DeleteLoginProfileRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: &shapeUserNameType, Traits: awsapi.Required},
 	}}
 	shapeDeletePolicyRequest = awsapi.Shape{Name: "DeletePolicyRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "PolicyArn", Shape: &shapeArnType, Traits: awsapi.Required},
@@ -213,6 +234,9 @@ var (
 		{Name: "UserName", Shape: &shapeExistingUserNameType},
 		{Name: "AccessKeyLastUsed", Shape: &shapeAccessKeyLastUsed},
 	}}
+	shapeGetAccountPasswordPolicyResponse = awsapi.Shape{Name: "GetAccountPasswordPolicyResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "PasswordPolicy", Shape: &shapePasswordPolicy, Traits: awsapi.Required},
+	}}
 	shapeGetAccountSummaryResponse = awsapi.Shape{Name: "GetAccountSummaryResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "SummaryMap", Shape: &shapeSummaryMapType},
 	}}
@@ -251,6 +275,12 @@ var (
 	}}
 	shapeGetInstanceProfileResponse = awsapi.Shape{Name: "GetInstanceProfileResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "InstanceProfile", Shape: &shapeInstanceProfile, Traits: awsapi.Required},
+	}}
+	shapeGetLoginProfileRequest = awsapi.Shape{Name: "GetLoginProfileRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: &shapeUserNameType, Traits: awsapi.Required},
+	}}
+	shapeGetLoginProfileResponse = awsapi.Shape{Name: "GetLoginProfileResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "LoginProfile", Shape: &shapeLoginProfile, Traits: awsapi.Required},
 	}}
 	shapeGetPolicyRequest = awsapi.Shape{Name: "GetPolicyRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "PolicyArn", Shape: &shapeArnType, Traits: awsapi.Required},
@@ -314,6 +344,9 @@ var (
 	shapeInvalidInputException = awsapi.Shape{Name: "InvalidInputException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeInvalidInputMessage},
 	}, Error: &awsapi.ErrorInfo{Code: "InvalidInput", Status: 400}}
+	shapeInvalidUserTypeException = awsapi.Shape{Name: "InvalidUserTypeException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
+		{Name: "message", Shape: &shapeInvalidUserTypeMessage},
+	}, Error: &awsapi.ErrorInfo{Code: "InvalidUserType", Status: 400}}
 	shapeLimitExceededException = awsapi.Shape{Name: "LimitExceededException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeLimitExceededMessage},
 	}, Error: &awsapi.ErrorInfo{Code: "LimitExceeded", Status: 409}}
@@ -538,6 +571,11 @@ var (
 		{Name: "IsTruncated", Shape: &shapeBooleanType},
 		{Name: "Marker", Shape: &shapeResponseMarkerType},
 	}}
+	shapeLoginProfile = awsapi.Shape{Name: "LoginProfile", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: &shapeUserNameType, Traits: awsapi.Required},
+		{Name: "CreateDate", Shape: &shapeDateType, Traits: awsapi.Required},
+		{Name: "PasswordResetRequired", Shape: &shapeBooleanType},
+	}}
 	shapeMalformedPolicyDocumentException = awsapi.Shape{Name: "MalformedPolicyDocumentException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeMalformedPolicyDocumentMessage},
 	}, Error: &awsapi.ErrorInfo{Code: "MalformedPolicyDocument", Status: 400}}
@@ -547,6 +585,21 @@ var (
 	shapeOrganizationsDecisionDetail = awsapi.Shape{Name: "OrganizationsDecisionDetail", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "AllowedByOrganizations", Shape: &shapeBooleanType},
 	}}
+	shapePasswordPolicy = awsapi.Shape{Name: "PasswordPolicy", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "MinimumPasswordLength", Shape: &shapeMinimumPasswordLengthType},
+		{Name: "RequireSymbols", Shape: &shapeBooleanType},
+		{Name: "RequireNumbers", Shape: &shapeBooleanType},
+		{Name: "RequireUppercaseCharacters", Shape: &shapeBooleanType},
+		{Name: "RequireLowercaseCharacters", Shape: &shapeBooleanType},
+		{Name: "AllowUsersToChangePassword", Shape: &shapeBooleanType},
+		{Name: "ExpirePasswords", Shape: &shapeBooleanType},
+		{Name: "MaxPasswordAge", Shape: &shapeMaxPasswordAgeType},
+		{Name: "PasswordReusePrevention", Shape: &shapePasswordReusePreventionType},
+		{Name: "HardExpiry", Shape: &shapeBooleanObjectType},
+	}}
+	shapePasswordPolicyViolationException = awsapi.Shape{Name: "PasswordPolicyViolationException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
+		{Name: "message", Shape: &shapePasswordPolicyViolationMessage},
+	}, Error: &awsapi.ErrorInfo{Code: "PasswordPolicyViolation", Status: 400}}
 	shapePermissionsBoundaryAttachmentType = awsapi.Shape{Name: "PermissionsBoundaryAttachmentType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"PermissionsBoundaryPolicy"}}}
 	shapePermissionsBoundaryDecisionDetail = awsapi.Shape{Name: "PermissionsBoundaryDecisionDetail", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "AllowedByPermissionsBoundary", Shape: &shapeBooleanType},
@@ -751,6 +804,17 @@ var (
 		{Name: "AccessKeyId", Shape: &shapeAccessKeyIdType, Traits: awsapi.Required},
 		{Name: "Status", Shape: &shapeStatusType, Traits: awsapi.Required},
 	}}
+	shapeUpdateAccountPasswordPolicyRequest = awsapi.Shape{Name: "UpdateAccountPasswordPolicyRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "MinimumPasswordLength", Shape: &shapeMinimumPasswordLengthType},
+		{Name: "RequireSymbols", Shape: &shapeBooleanType},
+		{Name: "RequireNumbers", Shape: &shapeBooleanType},
+		{Name: "RequireUppercaseCharacters", Shape: &shapeBooleanType},
+		{Name: "RequireLowercaseCharacters", Shape: &shapeBooleanType},
+		{Name: "AllowUsersToChangePassword", Shape: &shapeBooleanType},
+		{Name: "MaxPasswordAge", Shape: &shapeMaxPasswordAgeType},
+		{Name: "PasswordReusePrevention", Shape: &shapePasswordReusePreventionType},
+		{Name: "HardExpiry", Shape: &shapeBooleanObjectType},
+	}}
 	shapeUpdateAssumeRolePolicyRequest = awsapi.Shape{Name: "UpdateAssumeRolePolicyRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "RoleName", Shape: &shapeRoleNameType, Traits: awsapi.Required},
 		{Name: "PolicyDocument", Shape: &shapePolicyDocumentType, Traits: awsapi.Required},
@@ -759,6 +823,11 @@ var (
 		{Name: "GroupName", Shape: &shapeGroupNameType, Traits: awsapi.Required},
 		{Name: "NewPath", Shape: &shapePathType},
 		{Name: "NewGroupName", Shape: &shapeGroupNameType},
+	}}
+	shapeUpdateLoginProfileRequest = awsapi.Shape{Name: "UpdateLoginProfileRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: &shapeUserNameType, Traits: awsapi.Required},
+		{Name: "Password", Shape: &shapePasswordType},
+		{Name: "PasswordResetRequired", Shape: &shapeBooleanObjectType},
 	}}
 	shapeUpdateRoleDescriptionRequest = awsapi.Shape{Name: "UpdateRoleDescriptionRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "RoleName", Shape: &shapeRoleNameType, Traits: awsapi.Required},
@@ -796,6 +865,7 @@ var (
 	shapeArnType                              = awsapi.Shape{Name: "arnType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 20, HasMax: true, Max: 2048}}
 	shapeAttachedPoliciesListType             = awsapi.Shape{Name: "attachedPoliciesListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeAttachedPolicy}}
 	shapeAttachmentCountType                  = awsapi.Shape{Name: "attachmentCountType", Kind: awsapi.KindInteger}
+	shapeBooleanObjectType                    = awsapi.Shape{Name: "booleanObjectType", Kind: awsapi.KindBoolean}
 	shapeBooleanType                          = awsapi.Shape{Name: "booleanType", Kind: awsapi.KindBoolean}
 	shapeDateType                             = awsapi.Shape{Name: "dateType", Kind: awsapi.KindTimestamp}
 	shapeDeleteConflictMessage                = awsapi.Shape{Name: "deleteConflictMessage", Kind: awsapi.KindString}
@@ -808,11 +878,17 @@ var (
 	shapeInstanceProfileListType              = awsapi.Shape{Name: "instanceProfileListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeInstanceProfile}}
 	shapeInstanceProfileNameType              = awsapi.Shape{Name: "instanceProfileNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\w+=,.@-]+"}}
 	shapeInvalidInputMessage                  = awsapi.Shape{Name: "invalidInputMessage", Kind: awsapi.KindString}
+	shapeInvalidUserTypeMessage               = awsapi.Shape{Name: "invalidUserTypeMessage", Kind: awsapi.KindString}
 	shapeLimitExceededMessage                 = awsapi.Shape{Name: "limitExceededMessage", Kind: awsapi.KindString}
 	shapeMalformedPolicyDocumentMessage       = awsapi.Shape{Name: "malformedPolicyDocumentMessage", Kind: awsapi.KindString}
 	shapeMarkerType                           = awsapi.Shape{Name: "markerType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 320, Pattern: "[\\u0020-\\u00FF]+"}}
 	shapeMaxItemsType                         = awsapi.Shape{Name: "maxItemsType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 1000}}
+	shapeMaxPasswordAgeType                   = awsapi.Shape{Name: "maxPasswordAgeType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 1095}}
+	shapeMinimumPasswordLengthType            = awsapi.Shape{Name: "minimumPasswordLengthType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 6, HasMax: true, Max: 128}}
 	shapeNoSuchEntityMessage                  = awsapi.Shape{Name: "noSuchEntityMessage", Kind: awsapi.KindString}
+	shapePasswordPolicyViolationMessage       = awsapi.Shape{Name: "passwordPolicyViolationMessage", Kind: awsapi.KindString}
+	shapePasswordReusePreventionType          = awsapi.Shape{Name: "passwordReusePreventionType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 24}}
+	shapePasswordType                         = awsapi.Shape{Name: "passwordType", Kind: awsapi.KindString, Traits: awsapi.Sensitive, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"}}
 	shapePathPrefixType                       = awsapi.Shape{Name: "pathPrefixType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 512, Pattern: "\\u002F[\\u0021-\\u007F]*"}}
 	shapePathType                             = awsapi.Shape{Name: "pathType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 512, Pattern: "(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"}}
 	shapePolicyDescriptionType                = awsapi.Shape{Name: "policyDescriptionType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMax: true, Max: 1000}}

@@ -60,6 +60,11 @@ type AttachedPolicy struct {
 	PolicyArn  *string
 }
 
+type ChangePasswordRequest struct {
+	OldPassword *string
+	NewPassword *string
+}
+
 type ContextEntry struct {
 	ContextKeyName   *string
 	ContextKeyValues []string
@@ -72,6 +77,10 @@ type CreateAccessKeyRequest struct {
 
 type CreateAccessKeyResponse struct {
 	AccessKey *AccessKey
+}
+
+type CreateAccountAliasRequest struct {
+	AccountAlias *string
 }
 
 type CreateGroupRequest struct {
@@ -91,6 +100,16 @@ type CreateInstanceProfileRequest struct {
 
 type CreateInstanceProfileResponse struct {
 	InstanceProfile *InstanceProfile
+}
+
+type CreateLoginProfileRequest struct {
+	UserName              *string
+	Password              *string
+	PasswordResetRequired *bool
+}
+
+type CreateLoginProfileResponse struct {
+	LoginProfile *LoginProfile
 }
 
 type CreatePolicyRequest struct {
@@ -145,6 +164,10 @@ type DeleteAccessKeyRequest struct {
 	AccessKeyId *string
 }
 
+type DeleteAccountAliasRequest struct {
+	AccountAlias *string
+}
+
 type DeleteGroupPolicyRequest struct {
 	GroupName  *string
 	PolicyName *string
@@ -156,6 +179,10 @@ type DeleteGroupRequest struct {
 
 type DeleteInstanceProfileRequest struct {
 	InstanceProfileName *string
+}
+
+type DeleteLoginProfileRequest struct {
+	UserName *string
 }
 
 type DeletePolicyRequest struct {
@@ -229,6 +256,10 @@ type GetAccessKeyLastUsedResponse struct {
 	AccessKeyLastUsed *AccessKeyLastUsed
 }
 
+type GetAccountPasswordPolicyResponse struct {
+	PasswordPolicy *PasswordPolicy
+}
+
 type GetAccountSummaryResponse struct {
 	SummaryMap map[string]int64
 }
@@ -276,6 +307,14 @@ type GetInstanceProfileRequest struct {
 
 type GetInstanceProfileResponse struct {
 	InstanceProfile *InstanceProfile
+}
+
+type GetLoginProfileRequest struct {
+	UserName *string
+}
+
+type GetLoginProfileResponse struct {
+	LoginProfile *LoginProfile
 }
 
 type GetPolicyRequest struct {
@@ -613,8 +652,27 @@ type ListUsersResponse struct {
 	Marker      *string
 }
 
+type LoginProfile struct {
+	UserName              *string
+	CreateDate            *time.Time
+	PasswordResetRequired *bool
+}
+
 type OrganizationsDecisionDetail struct {
 	AllowedByOrganizations *bool
+}
+
+type PasswordPolicy struct {
+	MinimumPasswordLength      *int64
+	RequireSymbols             *bool
+	RequireNumbers             *bool
+	RequireUppercaseCharacters *bool
+	RequireLowercaseCharacters *bool
+	AllowUsersToChangePassword *bool
+	ExpirePasswords            *bool
+	MaxPasswordAge             *int64
+	PasswordReusePrevention    *int64
+	HardExpiry                 *bool
 }
 
 type PermissionsBoundaryDecisionDetail struct {
@@ -827,6 +885,18 @@ type UpdateAccessKeyRequest struct {
 	Status      *string
 }
 
+type UpdateAccountPasswordPolicyRequest struct {
+	MinimumPasswordLength      *int64
+	RequireSymbols             *bool
+	RequireNumbers             *bool
+	RequireUppercaseCharacters *bool
+	RequireLowercaseCharacters *bool
+	AllowUsersToChangePassword *bool
+	MaxPasswordAge             *int64
+	PasswordReusePrevention    *int64
+	HardExpiry                 *bool
+}
+
 type UpdateAssumeRolePolicyRequest struct {
 	RoleName       *string
 	PolicyDocument *string
@@ -836,6 +906,12 @@ type UpdateGroupRequest struct {
 	GroupName    *string
 	NewPath      *string
 	NewGroupName *string
+}
+
+type UpdateLoginProfileRequest struct {
+	UserName              *string
+	Password              *string
+	PasswordResetRequired *bool
 }
 
 type UpdateRoleDescriptionRequest struct {

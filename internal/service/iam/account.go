@@ -9,7 +9,6 @@ import (
 
 func (s *Service) registerAccount(d *door.Door) {
 	door.Read(d, api.OpGetAccountSummary, everything[awsapi.None]("iam:GetAccountSummary"), s.getAccountSummary)
-	door.Read(d, api.OpListAccountAliases, everything[api.ListAccountAliasesRequest]("iam:ListAccountAliases"), s.listAccountAliases)
 }
 
 // getAccountSummary gives the account's counts and quotas
@@ -49,9 +48,4 @@ func (s *Service) getAccountSummary(c *door.Call, r store.Reader, _ *awsapi.None
 		"Providers":                  0,
 		"GlobalEndpointTokenVersion": 2,
 	}}, nil
-}
-
-// listAccountAliases lists none: an account here has no alias.
-func (s *Service) listAccountAliases(*door.Call, store.Reader, *api.ListAccountAliasesRequest) (*api.ListAccountAliasesResponse, error) {
-	return &api.ListAccountAliasesResponse{AccountAliases: []string{}, IsTruncated: awsapi.Ptr(false)}, nil
 }

@@ -13,7 +13,7 @@ import (
 func (s *Service) Check(r store.Reader) error {
 	c := &checker{service: s, r: r, counted: map[string]*counts{}}
 	for _, check := range []func() error{
-		c.users, c.groups, c.roles, c.instanceProfiles, c.policies, c.accessKeys, c.lastUses, c.counts,
+		c.users, c.groups, c.roles, c.instanceProfiles, c.policies, c.accessKeys, c.lastUses, c.loginProfiles, c.counts,
 	} {
 		if err := check(); err != nil {
 			return fmt.Errorf("iam: %w", err)
@@ -160,6 +160,16 @@ func (c *checker) accessKeys() error {
 func (c *checker) lastUses() error {
 	return scan(c.r, lastUses, func(key store.Key, _ *lastUse) error {
 		_, err := accessKeys.Get(c.r, key)
+		return err
+	})
+}
+
+func (c *checker) loginProfiles() error {
+	return scan(c.r, loginProfiles, func(key store.Key, p *loginProfile) error {
+		if key[0] != p.Account || key[1] != p.UserID || len(p.Earlier) > passwordsKept {
+			return fmt.Errorf("holds %s of account %s with %d earlier passwords", p.UserID, p.Account, len(p.Earlier))
+		}
+		_, err := userKind.get(c.r, p.Account, p.UserID)
 		return err
 	})
 }

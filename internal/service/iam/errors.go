@@ -50,3 +50,7 @@ func accessDenied(format string, args ...any) *awsapi.Error {
 	e.Status = http.StatusForbidden
 	return e
 }
+
+func passwordViolation(format string, args ...any) *awsapi.Error {
+	return awsapi.Errorf("PasswordPolicyViolation", format, args...)
+}

@@ -67,6 +67,22 @@ type lastUse struct {
 	Service, Region string
 }
 
+// loginProfile is a user's password.
+type loginProfile struct {
+	Account, UserID string
+	Password        password
+	Reset           bool // the user has to set another one
+	Created         time.Time
+	Earlier         []password // latest first, as many as a policy can ask for
+}
+
+// settings are what an account says of itself.
+type settings struct {
+	Account   string
+	Alias     string
+	Passwords *passwordPolicy // nil for AWS's own
+}
+
 // managed is a managed policy with its versions, oldest first.
 type managed struct {
 	Account, Path, Name, ID string
@@ -119,7 +135,15 @@ var (
 		}))
 	accessKeys = store.Define[accessKey]("iam.accesskey", // access key id: of all accounts together
 		store.Index("user", func(k *accessKey) []store.Key { return []store.Key{store.K(k.Account, k.UserID)} }))
-	lastUses = store.Define[lastUse]("iam.keyuse") // access key id
+	lastUses        = store.Define[lastUse]("iam.keyuse")     // access key id
+	loginProfiles   = store.Define[loginProfile]("iam.login") // account, user id
+	accountSettings = store.Define[settings]("iam.settings",  // account
+		store.Index("alias", func(s *settings) []store.Key {
+			if s.Alias == "" {
+				return nil
+			}
+			return []store.Key{store.K(s.Alias)}
+		}, store.Unique()))
 	policies = store.Define[managed]("iam.policy", // account, ARN
 		store.Index("name", func(p *managed) []store.Key { return []store.Key{store.K(p.Account, fold(p.Name))} }, store.Unique()))
 	accounts = store.Define[counts]("iam.account") // account

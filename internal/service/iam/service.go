@@ -85,6 +85,9 @@ func rootPrincipal(account, accessKeyID string) *door.Principal {
 func (s *Service) Register(d *door.Door) {
 	s.registerUsers(d)
 	s.registerAccessKeys(d)
+	s.registerLoginProfiles(d)
+	s.registerPasswordPolicy(d)
+	s.registerAliases(d)
 	s.registerGroups(d)
 	s.registerMembership(d)
 	s.registerRoles(d)

@@ -171,6 +171,12 @@ func (s *Service) deleteUser(c *door.Call, tx *store.Tx, in *api.DeleteUserReque
 	if len(keys) > 0 {
 		return nil, deleteConflict("Cannot delete entity, must delete access keys first.")
 	}
+	if _, err := loginOf(tx, u); !absent(err) {
+		if err == nil {
+			err = deleteConflict("Cannot delete entity, must delete login profile first.")
+		}
+		return nil, err
+	}
 	if len(u.Groups) > 0 {
 		return nil, deleteConflict("Cannot delete entity, must remove users from group first.")
 	}
