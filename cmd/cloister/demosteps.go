@@ -14,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"cloister/internal/audit"
+	"cloister/internal/awsapi/platform"
+	"cloister/internal/guardrail"
 	"cloister/internal/node"
 	"cloister/internal/seal"
 )
@@ -40,6 +42,9 @@ func (d *demo) makeRole() error {
 
 func (d *demo) deploy(functions []demoFunction) error {
 	for _, f := range functions {
+		if err := d.allowOld(f); err != nil {
+			return err
+		}
 		d.say("Deploying %s (%s, %d bytes)", f.name, f.runtime, len(f.zip))
 		_, err := d.aws.lambda.CreateFunction(d.ctx, &lambda.CreateFunctionInput{
 			FunctionName: aws.String(f.name), Runtime: f.runtime, Handler: aws.String(f.handler), Role: aws.String(demoRoleARN()),
@@ -55,6 +60,18 @@ func (d *demo) deploy(functions []demoFunction) error {
 		}
 	}
 	return nil
+}
+
+// allowOld lets the demo's function run on a runtime of this machine that nobody
+// repairs any more, and says so.
+func (d *demo) allowOld(f demoFunction) error {
+	ended, old := guardrail.Unsupported(string(f.runtime), time.Now())
+	if !old {
+		return nil
+	}
+	d.say("This machine's %s has not been supported by its makers since %s: setting %s to warn for the demo", f.runtime, ended, guardrail.OldRuntime)
+	var out struct{}
+	return callPlatform(d.ctx, d.dir, platform.OpPutGuardrail, map[string]string{"Guardrail": guardrail.OldRuntime, "Mode": string(guardrail.Warn)}, &out)
 }
 
 func (d *demo) invoke(name, start string) error {

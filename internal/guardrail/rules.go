@@ -25,11 +25,17 @@ const (
 
 // The rules.
 const (
-	FullAccess = "CLO-IAM-001"
+	FullAccess        = "CLO-IAM-001"
+	OpenTrust         = "CLO-IAM-002"
+	AdministratorRole = "CLO-IAM-003"
+	OldRuntime        = "CLO-LAMBDA-001"
 )
 
 var rules = []Rule{
 	{ID: FullAccess, Name: "no-full-access-policy", Title: "No customer policy gives every action on every resource", Severity: Critical},
+	{ID: OpenTrust, Name: "no-open-trust", Title: "No role's trust policy is open to everyone", Severity: Critical},
+	{ID: AdministratorRole, Name: "no-administrator-functions", Title: "No role that a function can take has AdministratorAccess", Severity: Critical, Exemptions: true},
+	{ID: OldRuntime, Name: "no-unsupported-runtimes", Title: "No function runs on a runtime that its makers no longer support", Severity: High},
 }
 
 // Rules lists all rules by identifier.

@@ -46,3 +46,6 @@ func Set(tx *store.Tx, account, id string, s *Setting) error {
 	s.Exempt = slices.Compact(s.Exempt)
 	return settings.Put(tx, store.K(account, id), s)
 }
+
+// exempts tells whether a resource is among the exemptions.
+func (s *Setting) exempts(arn string) bool { return slices.Contains(s.Exempt, arn) }

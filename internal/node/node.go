@@ -122,7 +122,7 @@ func (n *Node) makeServices(context.Context) error {
 	n.logs = logs.New(n.db)
 	n.onClose(n.logs.Close)
 	n.plane = newPlane(n)
-	n.lambda = lambda.New(lambda.Config{DB: n.db, Blobs: blobs, Code: n.plane, Runtimes: n.plane})
+	n.lambda = lambda.New(lambda.Config{DB: n.db, Blobs: blobs, Code: n.plane, Runtimes: n.plane, Guardrails: guard})
 	n.door = door.New(door.Config{DB: n.db, Audit: n.audit, Directory: n.iam, Services: Services(), Region: n.config.Region})
 	n.iam.Register(n.door)
 	tokens := sts.New(n.keys, n.iam)

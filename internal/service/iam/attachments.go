@@ -71,14 +71,20 @@ func (s *Service) registerRoleAttachments(d *door.Door) {
 		attaching[api.AttachRolePolicyRequest, role](func(in *api.AttachRolePolicyRequest) *string { return in.PolicyArn }),
 		boundaryInForce[api.AttachRolePolicyRequest](roleKind)),
 		func(c *door.Call, tx *store.Tx, in *api.AttachRolePolicyRequest) (*awsapi.None, error) {
-			return attach(c, tx, roleKind, in.RoleName, in.PolicyArn)
+			if _, err := attach(c, tx, roleKind, in.RoleName, in.PolicyArn); err != nil {
+				return nil, err
+			}
+			return s.guardAttached(c, tx, in.RoleName, in.PolicyArn)
 		})
 	door.Write(d, api.OpDetachRolePolicy, on(roleKind, "iam:DetachRolePolicy",
 		func(in *api.DetachRolePolicyRequest) *string { return in.RoleName },
 		attaching[api.DetachRolePolicyRequest, role](func(in *api.DetachRolePolicyRequest) *string { return in.PolicyArn }),
 		boundaryInForce[api.DetachRolePolicyRequest](roleKind)),
 		func(c *door.Call, tx *store.Tx, in *api.DetachRolePolicyRequest) (*awsapi.None, error) {
-			return detach(c, tx, roleKind, in.RoleName, in.PolicyArn)
+			if _, err := detach(c, tx, roleKind, in.RoleName, in.PolicyArn); err != nil {
+				return nil, err
+			}
+			return s.guardAttached(c, tx, in.RoleName, in.PolicyArn)
 		})
 	door.Read(d, api.OpListAttachedRolePolicies, on(roleKind, "iam:ListAttachedRolePolicies",
 		func(in *api.ListAttachedRolePoliciesRequest) *string { return in.RoleName }),

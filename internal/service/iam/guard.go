@@ -1,6 +1,9 @@
 package iam
 
 import (
+	"slices"
+
+	"cloister/internal/awsapi"
 	"cloister/internal/door"
 	"cloister/internal/guardrail"
 	"cloister/internal/store"
@@ -30,3 +33,40 @@ func (s *Service) guardVersion(c *door.Call, tx *store.Tx, m *managed, number in
 }
 
 func versionPart(number int64) string { return "version " + versionID(number) }
+
+func roleSubject(c *door.Call, r *role) *guardrail.Subject {
+	return &guardrail.Subject{Account: r.Account, Resource: roleKind.arn(r), Time: c.Time}
+}
+
+// guardTrust asks the guardrails about a role's trust policy.
+func (s *Service) guardTrust(c *door.Call, tx *store.Tx, r *role) error {
+	trust, err := s.parse(policy.KindTrust, r.Trust)
+	if err != nil {
+		return err
+	}
+	return s.guard.TrustPolicy(tx, roleSubject(c, r), trust)
+}
+
+// guardRole asks the guardrails about what a role's trust policy and its
+// attached policies make of it together.
+func (s *Service) guardRole(c *door.Call, tx *store.Tx, r *role) error {
+	trust, err := s.parse(policy.KindTrust, r.Trust)
+	if err != nil {
+		return err
+	}
+	return s.guard.RoleState(tx, roleSubject(c, r), slices.Contains(r.Attached, guardrail.AdministratorPolicy), trust)
+}
+
+// guardAttached asks about a role to which a policy was attached, or from which
+// it was detached, if it is the one that counts: what is wrong with the role
+// already does not keep anybody from detaching another.
+func (s *Service) guardAttached(c *door.Call, tx *store.Tx, name, policyArn *string) (*awsapi.None, error) {
+	if awsapi.Val(policyArn) != guardrail.AdministratorPolicy {
+		return &awsapi.None{}, nil
+	}
+	r, err := roleKind.find(tx, c.Account, awsapi.Val(name))
+	if err != nil {
+		return nil, err
+	}
+	return &awsapi.None{}, s.guardRole(c, tx, r)
+}

@@ -4,6 +4,7 @@ import (
 	"cloister/internal/awsapi"
 	api "cloister/internal/awsapi/iam"
 	"cloister/internal/door"
+	"cloister/internal/guardrail"
 	"cloister/internal/store"
 )
 
@@ -55,6 +56,9 @@ func (s *Service) createRole(c *door.Call, tx *store.Tx, in *api.CreateRoleReque
 		return nil, err
 	}
 	if err := roleKind.create(tx, r); err != nil {
+		return nil, err
+	}
+	if err := s.guardTrust(c, tx, r); err != nil {
 		return nil, err
 	}
 	return &api.CreateRoleResponse{Role: describeRole(r)}, nil
@@ -110,8 +114,14 @@ func (s *Service) updateAssumeRolePolicy(c *door.Call, tx *store.Tx, in *api.Upd
 	if err != nil {
 		return nil, err
 	}
-	_, err = changeRole(c, tx, in.RoleName, func(r *role) { r.Trust, r.Bound = awsapi.Val(in.PolicyDocument), bound })
-	return &awsapi.None{}, err
+	r, err := changeRole(c, tx, in.RoleName, func(r *role) { r.Trust, r.Bound = awsapi.Val(in.PolicyDocument), bound })
+	if err != nil {
+		return nil, err
+	}
+	if err := s.guardTrust(c, tx, r); err != nil {
+		return nil, err
+	}
+	return &awsapi.None{}, s.guardRole(c, tx, r)
 }
 
 func (s *Service) deleteRole(c *door.Call, tx *store.Tx, in *api.DeleteRoleRequest) (*awsapi.None, error) {
@@ -125,6 +135,9 @@ func (s *Service) deleteRole(c *door.Call, tx *store.Tx, in *api.DeleteRoleReque
 	}
 	if len(held) > 0 {
 		return nil, deleteConflict("Cannot delete entity, must remove roles from instance profile first.")
+	}
+	if err := guardrail.RoleGone(tx, roleSubject(c, r)); err != nil {
+		return nil, err
 	}
 	return &awsapi.None{}, roleKind.remove(tx, r, c.Time)
 }

@@ -49,6 +49,9 @@ func (s *Service) createFunction(c *door.Call, in *api.CreateFunctionRequest) (*
 			if err := v.checkSize(); err != nil {
 				return err
 			}
+			if err := s.guardFunction(c, tx, f, v); err != nil {
+				return err
+			}
 			out, err = insertFunction(tx, f, in, *v)
 			return err
 		})

@@ -7,6 +7,7 @@ import (
 	"cloister/internal/awsapi"
 	api "cloister/internal/awsapi/lambda"
 	"cloister/internal/door"
+	"cloister/internal/guardrail"
 	"cloister/internal/store"
 )
 
@@ -33,6 +34,7 @@ func (s *Service) deleteFunction(c *door.Call, tx *store.Tx, in *api.DeleteFunct
 		deleteAll(tx, permissions, f.key()),
 		deleteAll(tx, eventConfigs, f.key()),
 		functions.Delete(tx, f.key()),
+		guardrail.Gone(tx, f.Account, f.functionARN(), "", c.Time),
 	)
 	s.discardUnused(tx, code)
 	return none, err

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	api "cloister/internal/awsapi/lambda"
+	"cloister/internal/guardrail"
 	"cloister/internal/service/lambda/invoke"
 	"cloister/internal/store"
 	"cloister/internal/store/pebbleengine"
@@ -245,7 +246,7 @@ func TestAnEventOutlivesAStoreThatFails(t *testing.T) {
 	db, err := store.Open(engine, h.Keys)
 	h.must(err)
 	defer func() { h.must(db.Close()) }()
-	s := New(Config{DB: db, RetryDelays: []time.Duration{time.Millisecond}})
+	s := New(Config{DB: db, Guardrails: guardrail.New(&api.Service), RetryDelays: []time.Duration{time.Millisecond}})
 	s.fleet = h.fleet
 	f := ref{Account: "123456789012", Region: "us-east-1", Name: "f"}
 	e := &event{ID: "id", Target: f, Accepted: time.Now()}

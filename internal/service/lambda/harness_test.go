@@ -19,6 +19,7 @@ import (
 	"cloister/internal/blob"
 	"cloister/internal/door"
 	"cloister/internal/door/doortest"
+	"cloister/internal/guardrail"
 	"cloister/internal/service/lambda/codepkg"
 	"cloister/internal/service/lambda/invoke"
 	"cloister/internal/store"
@@ -55,7 +56,7 @@ func newHarness(t testing.TB, change ...func(*Config)) *harness {
 	h.blobs = &faultyBlobs{Store: dir}
 	cache, err := codepkg.OpenCache(t.TempDir(), codepkg.CacheOptions{AllowDisk: true})
 	h.must(err)
-	h.config = Config{DB: h.DB, Blobs: h.blobs, Code: cache, Runtimes: fakeRuntimes{}}
+	h.config = Config{DB: h.DB, Blobs: h.blobs, Code: cache, Runtimes: fakeRuntimes{}, Guardrails: guardrail.New(&api.Service, &stsapi.Service, &logsapi.Service)}
 	for _, f := range change {
 		f(&h.config)
 	}

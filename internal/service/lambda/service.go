@@ -7,6 +7,7 @@ import (
 
 	"cloister/internal/blob"
 	"cloister/internal/door"
+	"cloister/internal/guardrail"
 	"cloister/internal/service/lambda/codepkg"
 	"cloister/internal/service/lambda/invoke"
 	"cloister/internal/store"
@@ -39,6 +40,8 @@ type Config struct {
 	Code     Code
 	Runtimes Runtimes
 
+	Guardrails *guardrail.Guardrails // asked before a function is written
+
 	// RetryDelays is how long an asynchronous invocation whose function failed
 	// waits for its second and third attempt. Default: 1 and 2 minutes, AWS's.
 	RetryDelays []time.Duration
@@ -53,6 +56,7 @@ type Service struct {
 	blobs       blob.Store
 	code        Code
 	runtimes    Runtimes
+	guard       *guardrail.Guardrails
 	fleet       Fleet
 	door        *door.Door
 	targets     *targets
@@ -71,7 +75,10 @@ func New(c Config) *Service {
 	if c.Concurrency == 0 {
 		c.Concurrency = 1000
 	}
-	s := &Service{db: c.DB, blobs: c.Blobs, code: c.Code, runtimes: c.Runtimes, concurrency: c.Concurrency}
+	if c.Guardrails == nil {
+		panic("lambda: functions are not written without guardrails")
+	}
+	s := &Service{db: c.DB, blobs: c.Blobs, code: c.Code, runtimes: c.Runtimes, guard: c.Guardrails, concurrency: c.Concurrency}
 	s.discards = &discarder{sweep: s.sweep, grace: discardGrace}
 	s.targets = newTargets(s)
 	s.events = newEventQueue(s, c.RetryDelays)

@@ -77,6 +77,9 @@ func (s *Service) change(tx *store.Tx, c *door.Call, f ref, revision *string, an
 	if err := v.checkSize(); err != nil {
 		return nil, err
 	}
+	if err := s.guardFunction(c, tx, f, v); err != nil {
+		return nil, err
+	}
 	v.touch(c.Time)
 	if v.sameAs(&before) {
 		v.PublishedAs = before.PublishedAs
