@@ -59,16 +59,17 @@ func (l layer) String() string { return layerNames[l] }
 func (l layer) denies() Reason { return ExplicitDenyRCP + Reason(l) }
 
 // look looks through one layer. Service control policies speak only to
-// principals of the accounts that they are attached to.
+// principals of the accounts that they are attached to, and an organisation's
+// policies not at all to service-linked roles.
 func (l layer) look(ps *Policies, req *Request) finding {
 	denies := l.denies()
 	switch {
+	case !l.speaksTo(&req.Principal):
+		return finding{grant: grantDirect}
 	case l == layerRCP:
 		return levels(ps.ResourceOrganization, req, denies)
-	case l == layerSCP && req.Principal.hasAccount():
-		return levels(ps.Organization, req, denies)
 	case l == layerSCP:
-		return finding{grant: grantDirect}
+		return levels(ps.Organization, req, denies)
 	case l == layerResource:
 		return single(ps.Resource, req, denies)
 	case l == layerIdentity:
@@ -77,6 +78,17 @@ func (l layer) look(ps *Policies, req *Request) finding {
 		return single(ps.Boundary, req, denies)
 	}
 	return list(ps.Session, req, denies)
+}
+
+// speaksTo tells whether policies of the layer can limit the principal.
+func (l layer) speaksTo(p *Principal) bool {
+	switch l {
+	case layerRCP:
+		return !p.aboveOrganization()
+	case layerSCP:
+		return p.hasAccount() && !p.aboveOrganization()
+	}
+	return true
 }
 
 // levels looks through an organisation's policies, of which every level must allow.

@@ -106,8 +106,11 @@ func reference(n *Named, i int) StatementRef {
 
 // steps walks the layers that speak to this principal, in Evaluate's order.
 func steps(ps *Policies, req *Request) []Step {
-	all := organization(layerRCP, ps.ResourceOrganization, req)
-	if req.Principal.hasAccount() {
+	var all []Step
+	if layerRCP.speaksTo(&req.Principal) {
+		all = organization(layerRCP, ps.ResourceOrganization, req)
+	}
+	if layerSCP.speaksTo(&req.Principal) {
 		all = append(all, organization(layerSCP, ps.Organization, req)...)
 	}
 	if ps.Resource != nil {

@@ -25,6 +25,8 @@ var callers = []policy.Principal{
 	{Kind: policy.PrincipalUser, Account: ours, ARN: "arn:aws:iam::" + ours + ":user/alice", UserID: "AIDAALICEALICEALICE1", CanonicalID: "c0ffee"},
 	{Kind: policy.PrincipalUser, Account: theirs, ARN: "arn:aws:iam::" + theirs + ":user/carol", UserID: "AIDACAROLCAROLCAROL1"},
 	{Kind: policy.PrincipalAssumedRole, Account: ours, ARN: "arn:aws:sts::" + ours + ":assumed-role/app/s1", RoleARN: "arn:aws:iam::" + ours + ":role/path/app", UserID: "AROAAPPAPPAPPAPPAPP1:s1"},
+	{Kind: policy.PrincipalAssumedRole, Account: ours, ARN: "arn:aws:sts::" + ours + ":assumed-role/AWSServiceRoleForX/s1", RoleARN: "arn:aws:iam::" + ours + ":role/aws-service-role/x.amazonaws.com/AWSServiceRoleForX", UserID: "AROALINKEDLINKEDLINK1:s1"},
+	{Kind: policy.PrincipalAssumedRole, Account: ours, ARN: "arn:aws:sts::" + ours + ":assumed-role/y/s1", RoleARN: "arn:aws:iam::" + ours + ":role/x:role/aws-service-role/y", UserID: "AROAPOSERPOSERPOSER1:s1"},
 	{Kind: policy.PrincipalFederatedUser, Account: ours, ARN: "arn:aws:sts::" + ours + ":federated-user/bob", RoleARN: "arn:aws:iam::" + ours + ":user/alice", UserID: ours + ":bob"},
 	{Kind: policy.PrincipalService, Service: "lambda.amazonaws.com"},
 	{Kind: policy.PrincipalFederated, Provider: "accounts.example.com"},

@@ -1,5 +1,7 @@
 package policy
 
+import "strings"
+
 // PrincipalKind says what kind of caller makes a request.
 type PrincipalKind uint8
 
@@ -35,6 +37,15 @@ func (p *Principal) hasAccount() bool {
 		return true
 	}
 	return false
+}
+
+// aboveOrganization tells whether the principal is a session of a
+// service-linked role, which no policy of an organisation limits (Organizations
+// User Guide, orgs_manage_policies_scps and orgs_manage_policies_rcps). Whoever
+// makes roles must keep their path from everyone else.
+func (p *Principal) aboveOrganization() bool {
+	kind, path, _ := strings.Cut(p.RoleARN, "/")
+	return p.Kind == PrincipalAssumedRole && strings.HasSuffix(kind, ":role") && strings.HasPrefix(path, "aws-service-role/")
 }
 
 // name is what messages call the principal.
@@ -108,6 +119,7 @@ type Policies struct {
 	// Organization holds service control policies, one slice for each level
 	// from the root to the account: each level must allow. ResourceOrganization
 	// holds the resource control policies of the resource's account likewise.
+	// For the management account, which they do not limit, both are left empty.
 	Organization         [][]Named
 	ResourceOrganization [][]Named
 }

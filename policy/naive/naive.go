@@ -53,6 +53,9 @@ func Evaluate(p Policies, r Request) string {
 // explicitDeny: "If the enforcement code finds even one explicit deny that
 // applies, the code returns a final decision of Deny" [logic].
 func explicitDeny(p Policies, r Request) string {
+	if serviceLinked(r.Principal) {
+		p.RCP, p.SCP = nil, nil
+	}
 	for _, level := range p.RCP {
 		if anyDenies(level, r) {
 			return "rcp"
@@ -106,7 +109,18 @@ func inAccount(p Principal) bool {
 	return p.Type == "root" || p.Type == "user" || p.Type == "role" || p.Type == "federated-user"
 }
 
+// serviceLinked: "SCPs do not affect any service-linked role" and "RCPs can't
+// be used to restrict service-linked roles"
+// [orgs_manage_policies_scps.html, orgs_manage_policies_rcps.html].
+func serviceLinked(p Principal) bool {
+	parts := strings.SplitN(p.BehindARN, ":", 6)
+	return p.Type == "role" && strings.HasPrefix(parts[len(parts)-1], "role/aws-service-role/")
+}
+
 func implicit(p Policies, r Request) string {
+	if serviceLinked(r.Principal) {
+		p.RCP, p.SCP = nil, nil
+	}
 	for _, level := range p.RCP {
 		if !anyAllows(level, r) {
 			return "implicit deny by rcp"

@@ -1,6 +1,8 @@
 package iam
 
 import (
+	"strings"
+
 	"cloister/internal/awsapi"
 	api "cloister/internal/awsapi/iam"
 	"cloister/internal/door"
@@ -10,6 +12,10 @@ import (
 
 // sessionSeconds is the longest session of a role that does not say.
 const sessionSeconds = 3600
+
+// serviceLinkedPath is the path of roles that an organisation's policies do not
+// limit, so nobody may take it.
+const serviceLinkedPath = "/aws-service-role/"
 
 func (s *Service) registerRoles(d *door.Door) {
 	door.Write(d, api.OpCreateRole, onNew("role", "iam:CreateRole", "iam:TagRole",
@@ -33,6 +39,9 @@ func (s *Service) registerRoles(d *door.Door) {
 }
 
 func (s *Service) createRole(c *door.Call, tx *store.Tx, in *api.CreateRoleRequest) (*api.CreateRoleResponse, error) {
+	if strings.HasPrefix(pathOf(in.Path), serviceLinkedPath) {
+		return nil, invalidInput("Path prefix '%s' can only be used for AWS Service linked Roles", serviceLinkedPath)
+	}
 	tags, err := newTags(in.Tags)
 	if err != nil {
 		return nil, err
