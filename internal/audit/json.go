@@ -93,13 +93,21 @@ func (r *Record) wire() *wireRecord {
 	}
 }
 
+// issuerType is CloudTrail's name for what stands behind a session.
+func (p *Principal) issuerType() string {
+	if p.Type == "FederatedUser" {
+		return "IAMUser"
+	}
+	return "Role"
+}
+
 func (p *Principal) wire() wireIdentity {
 	w := wireIdentity{
 		Type: p.Type, PrincipalID: p.ID, ARN: p.ARN, AccountID: p.Account,
 		AccessKeyID: p.AccessKeyID, InvokedBy: p.Service,
 	}
 	if p.RoleARN != "" {
-		w.Session = &wireSession{wireIssuer{Type: "Role", ARN: p.RoleARN}}
+		w.Session = &wireSession{wireIssuer{Type: p.issuerType(), ARN: p.RoleARN}}
 	}
 	return w
 }

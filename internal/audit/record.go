@@ -55,7 +55,7 @@ type Principal struct {
 	ARN         string `cbor:"3,keyasint,omitempty"`
 	Account     string `cbor:"4,keyasint,omitempty"`
 	AccessKeyID string `cbor:"5,keyasint,omitempty"`
-	RoleARN     string `cbor:"6,keyasint,omitempty"` // of an assumed role session: the role
+	RoleARN     string `cbor:"6,keyasint,omitempty"` // of an assumed role session: the role; of a federated user: the user who vouches
 	Service     string `cbor:"7,keyasint,omitempty"` // of a service principal: "lambda.amazonaws.com"
 }
 

@@ -141,7 +141,7 @@ func principalKey(p *Principal, key string) (string, bool) {
 // principalARN is the value of aws:PrincipalArn: for a role session the role's
 // ARN, not the session's.
 func principalARN(p *Principal) string {
-	if p.RoleARN != "" {
+	if p.Kind == policy.PrincipalAssumedRole && p.RoleARN != "" {
 		return p.RoleARN
 	}
 	return p.ARN

@@ -30,7 +30,7 @@ func callers() map[string]*Call {
 	role := &Principal{Principal: policy.Principal{Kind: policy.PrincipalAssumedRole, ARN: "arn:aws:sts::1:assumed-role/r/s",
 		RoleARN: "arn:aws:iam::1:role/r", Account: "1", UserID: "AROAR:s"}, Name: "s", IssuedAt: at, MFA: true, SourceIdentity: "alice"}
 	root := &Principal{Principal: policy.Principal{Kind: policy.PrincipalRoot, ARN: "arn:aws:iam::1:root", Account: "1", UserID: "1"}}
-	federated := &Principal{Principal: policy.Principal{Kind: policy.PrincipalFederatedUser, ARN: "arn:aws:sts::1:federated-user/f", Account: "1", UserID: "1:f"}, IssuedAt: at}
+	federated := &Principal{Principal: policy.Principal{Kind: policy.PrincipalFederatedUser, ARN: "arn:aws:sts::1:federated-user/f", RoleARN: "arn:aws:iam::1:user/u", Account: "1", UserID: "1:f"}, IssuedAt: at}
 	service := ServicePrincipal("events.amazonaws.com", "arn:aws:events:us-east-1:2:rule/x", "2")
 
 	d := &Door{region: "us-east-1", now: func() time.Time { return at }}

@@ -13,6 +13,7 @@ type Principal struct {
 
 	AccessKeyID string            // the key that signed; empty for services
 	Name        string            // user name, or role session name
+	EntityID    string            // of a federated user: the unique id of the user who vouches
 	Tags        map[string]string // principal and session tags
 	IssuedAt    time.Time         // when temporary credentials were issued; zero for others
 	MFA         bool              // temporary credentials obtained with an MFA device

@@ -14,18 +14,24 @@ func init() { Service.Operations = operations[:] }
 
 var operations = [...]*awsapi.Operation{
 	&opAssumeRole,
+	&opGetAccessKeyInfo,
 	&opGetCallerIdentity,
+	&opGetFederationToken,
 	&opGetSessionToken,
 }
 
 var (
-	opAssumeRole        = awsapi.Operation{Name: "AssumeRole", Service: &Service, Method: "POST", URI: "/", Input: &shapeAssumeRoleRequest, Output: &shapeAssumeRoleResponse, ResultWrapper: "AssumeRoleResult", Errors: []*awsapi.Shape{&shapeExpiredTokenException, &shapeMalformedPolicyDocumentException, &shapePackedPolicyTooLargeException, &shapeRegionDisabledException}}
-	opGetCallerIdentity = awsapi.Operation{Name: "GetCallerIdentity", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetCallerIdentityRequest, Output: &shapeGetCallerIdentityResponse, ResultWrapper: "GetCallerIdentityResult"}
-	opGetSessionToken   = awsapi.Operation{Name: "GetSessionToken", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetSessionTokenRequest, Output: &shapeGetSessionTokenResponse, ResultWrapper: "GetSessionTokenResult", Errors: []*awsapi.Shape{&shapeRegionDisabledException}}
+	opAssumeRole         = awsapi.Operation{Name: "AssumeRole", Service: &Service, Method: "POST", URI: "/", Input: &shapeAssumeRoleRequest, Output: &shapeAssumeRoleResponse, ResultWrapper: "AssumeRoleResult", Errors: []*awsapi.Shape{&shapeExpiredTokenException, &shapeMalformedPolicyDocumentException, &shapePackedPolicyTooLargeException, &shapeRegionDisabledException}}
+	opGetAccessKeyInfo   = awsapi.Operation{Name: "GetAccessKeyInfo", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetAccessKeyInfoRequest, Output: &shapeGetAccessKeyInfoResponse, ResultWrapper: "GetAccessKeyInfoResult"}
+	opGetCallerIdentity  = awsapi.Operation{Name: "GetCallerIdentity", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetCallerIdentityRequest, Output: &shapeGetCallerIdentityResponse, ResultWrapper: "GetCallerIdentityResult"}
+	opGetFederationToken = awsapi.Operation{Name: "GetFederationToken", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetFederationTokenRequest, Output: &shapeGetFederationTokenResponse, ResultWrapper: "GetFederationTokenResult", Errors: []*awsapi.Shape{&shapeMalformedPolicyDocumentException, &shapePackedPolicyTooLargeException, &shapeRegionDisabledException}}
+	opGetSessionToken    = awsapi.Operation{Name: "GetSessionToken", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetSessionTokenRequest, Output: &shapeGetSessionTokenResponse, ResultWrapper: "GetSessionTokenResult", Errors: []*awsapi.Shape{&shapeRegionDisabledException}}
 )
 
 var (
-	OpAssumeRole        = awsapi.Op[AssumeRoleRequest, AssumeRoleResponse]{Operation: &opAssumeRole}
-	OpGetCallerIdentity = awsapi.Op[GetCallerIdentityRequest, GetCallerIdentityResponse]{Operation: &opGetCallerIdentity}
-	OpGetSessionToken   = awsapi.Op[GetSessionTokenRequest, GetSessionTokenResponse]{Operation: &opGetSessionToken}
+	OpAssumeRole         = awsapi.Op[AssumeRoleRequest, AssumeRoleResponse]{Operation: &opAssumeRole}
+	OpGetAccessKeyInfo   = awsapi.Op[GetAccessKeyInfoRequest, GetAccessKeyInfoResponse]{Operation: &opGetAccessKeyInfo}
+	OpGetCallerIdentity  = awsapi.Op[GetCallerIdentityRequest, GetCallerIdentityResponse]{Operation: &opGetCallerIdentity}
+	OpGetFederationToken = awsapi.Op[GetFederationTokenRequest, GetFederationTokenResponse]{Operation: &opGetFederationToken}
+	OpGetSessionToken    = awsapi.Op[GetSessionTokenRequest, GetSessionTokenResponse]{Operation: &opGetSessionToken}
 )

@@ -38,11 +38,33 @@ var (
 	shapeExpiredTokenException = awsapi.Shape{Name: "ExpiredTokenException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeExpiredIdentityTokenMessage},
 	}, Error: &awsapi.ErrorInfo{Code: "ExpiredTokenException", Status: 400}}
+	shapeFederatedUser = awsapi.Shape{Name: "FederatedUser", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "FederatedUserId", Shape: &shapeFederatedIdType, Traits: awsapi.Required},
+		{Name: "Arn", Shape: &shapeArnType, Traits: awsapi.Required},
+	}}
+	shapeGetAccessKeyInfoRequest = awsapi.Shape{Name: "GetAccessKeyInfoRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "AccessKeyId", Shape: &shapeAccessKeyIdType, Traits: awsapi.Required},
+	}}
+	shapeGetAccessKeyInfoResponse = awsapi.Shape{Name: "GetAccessKeyInfoResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "Account", Shape: &shapeAccountType},
+	}}
 	shapeGetCallerIdentityRequest  = awsapi.Shape{Name: "GetCallerIdentityRequest", Kind: awsapi.KindStructure}
 	shapeGetCallerIdentityResponse = awsapi.Shape{Name: "GetCallerIdentityResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "UserId", Shape: &shapeUserIdType},
 		{Name: "Account", Shape: &shapeAccountType},
 		{Name: "Arn", Shape: &shapeArnType},
+	}}
+	shapeGetFederationTokenRequest = awsapi.Shape{Name: "GetFederationTokenRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "Name", Shape: &shapeUserNameType, Traits: awsapi.Required},
+		{Name: "Policy", Shape: &shapeSessionPolicyDocumentType},
+		{Name: "PolicyArns", Shape: &shapePolicyDescriptorListType},
+		{Name: "DurationSeconds", Shape: &shapeDurationSecondsType},
+		{Name: "Tags", Shape: &shapeTagListType},
+	}}
+	shapeGetFederationTokenResponse = awsapi.Shape{Name: "GetFederationTokenResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "Credentials", Shape: &shapeCredentials},
+		{Name: "FederatedUser", Shape: &shapeFederatedUser},
+		{Name: "PackedPolicySize", Shape: &shapeNonNegativeIntegerType},
 	}}
 	shapeGetSessionTokenRequest = awsapi.Shape{Name: "GetSessionTokenRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "DurationSeconds", Shape: &shapeDurationSecondsType},
@@ -83,6 +105,7 @@ var (
 	shapeDurationSecondsType                   = awsapi.Shape{Name: "durationSecondsType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 900, HasMax: true, Max: 129600}}
 	shapeExpiredIdentityTokenMessage           = awsapi.Shape{Name: "expiredIdentityTokenMessage", Kind: awsapi.KindString}
 	shapeExternalIdType                        = awsapi.Shape{Name: "externalIdType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 2, HasMax: true, Max: 1224, Pattern: "[\\w+=,.@:\\/-]*"}}
+	shapeFederatedIdType                       = awsapi.Shape{Name: "federatedIdType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 2, HasMax: true, Max: 193, Pattern: "[\\w+=,.@\\:-]*"}}
 	shapeMalformedPolicyDocumentMessage        = awsapi.Shape{Name: "malformedPolicyDocumentMessage", Kind: awsapi.KindString}
 	shapeNonNegativeIntegerType                = awsapi.Shape{Name: "nonNegativeIntegerType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true}}
 	shapePackedPolicyTooLargeMessage           = awsapi.Shape{Name: "packedPolicyTooLargeMessage", Kind: awsapi.KindString}
@@ -91,6 +114,7 @@ var (
 	shapeRoleDurationSecondsType               = awsapi.Shape{Name: "roleDurationSecondsType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 900, HasMax: true, Max: 43200}}
 	shapeRoleSessionNameType                   = awsapi.Shape{Name: "roleSessionNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 2, HasMax: true, Max: 64, Pattern: "[\\w+=,.@-]*"}}
 	shapeSerialNumberType                      = awsapi.Shape{Name: "serialNumberType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 9, HasMax: true, Max: 256, Pattern: "[\\w+=/:,.@-]*"}}
+	shapeSessionPolicyDocumentType             = awsapi.Shape{Name: "sessionPolicyDocumentType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 2048, Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"}}
 	shapeSourceIdentityType                    = awsapi.Shape{Name: "sourceIdentityType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 2, HasMax: true, Max: 64, Pattern: "[\\w+=,.@-]*"}}
 	shapeTagKeyListType                        = awsapi.Shape{Name: "tagKeyListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeTagKeyType}, Limits: &awsapi.Limits{HasMax: true, Max: 50}}
 	shapeTagKeyType                            = awsapi.Shape{Name: "tagKeyType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+"}}
@@ -100,4 +124,5 @@ var (
 	shapeTokenType                             = awsapi.Shape{Name: "tokenType", Kind: awsapi.KindString, Traits: awsapi.Sensitive}
 	shapeUnrestrictedSessionPolicyDocumentType = awsapi.Shape{Name: "unrestrictedSessionPolicyDocumentType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"}}
 	shapeUserIdType                            = awsapi.Shape{Name: "userIdType", Kind: awsapi.KindString}
+	shapeUserNameType                          = awsapi.Shape{Name: "userNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 2, HasMax: true, Max: 32, Pattern: "[\\w+=,.@-]*"}}
 )

@@ -38,6 +38,19 @@ type Credentials struct {
 	Expiration      *time.Time
 }
 
+type FederatedUser struct {
+	FederatedUserId *string
+	Arn             *string
+}
+
+type GetAccessKeyInfoRequest struct {
+	AccessKeyId *string
+}
+
+type GetAccessKeyInfoResponse struct {
+	Account *string
+}
+
 type GetCallerIdentityRequest struct {
 }
 
@@ -45,6 +58,20 @@ type GetCallerIdentityResponse struct {
 	UserId  *string
 	Account *string
 	Arn     *string
+}
+
+type GetFederationTokenRequest struct {
+	Name            *string
+	Policy          *string
+	PolicyArns      []*PolicyDescriptorType
+	DurationSeconds *int64
+	Tags            []*Tag
+}
+
+type GetFederationTokenResponse struct {
+	Credentials      *Credentials
+	FederatedUser    *FederatedUser
+	PackedPolicySize *int64
 }
 
 type GetSessionTokenRequest struct {

@@ -27,4 +27,7 @@ type Roles interface {
 	// HasPolicy reports whether a managed policy exists that sessions of the
 	// account's roles may be narrowed by: the account's own, or one of AWS's.
 	HasPolicy(r store.Reader, account, arn string) (bool, error)
+	// KeyAccount finds the account of a long-term access key, or gives
+	// store.ErrNotFound.
+	KeyAccount(r store.Reader, accessKeyID string) (string, error)
 }

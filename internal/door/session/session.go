@@ -13,12 +13,13 @@ type Session struct {
 	Secret      seal.Secret `cbor:"2,keyasint"`
 
 	// Kind is PrincipalAssumedRole, or PrincipalUser or PrincipalRoot for the
-	// tokens of GetSessionToken. EntityID is the unique id of the role or user,
-	// of the root user the account.
+	// tokens of GetSessionToken, PrincipalFederatedUser for those of
+	// GetFederationToken. EntityID is the unique id of the role or user, of the
+	// root user the account.
 	Kind     policy.PrincipalKind `cbor:"3,keyasint"`
 	Account  string               `cbor:"4,keyasint"`
 	EntityID string               `cbor:"5,keyasint"`
-	Name     string               `cbor:"6,keyasint,omitempty"` // of the role session
+	Name     string               `cbor:"6,keyasint,omitempty"` // of the role session or federated user
 
 	Tags           map[string]string `cbor:"7,keyasint,omitempty"`
 	TransitiveTags []string          `cbor:"8,keyasint,omitempty"` // keys of Tags that role chaining passes on

@@ -42,7 +42,7 @@ func (s *Service) Policies(p *door.Principal) (*policy.Policies, bool) {
 	switch p.Kind {
 	case policy.PrincipalRoot:
 		return &s.rootPolicies, p.Account == s.account
-	case policy.PrincipalUser, policy.PrincipalAssumedRole:
+	case policy.PrincipalUser, policy.PrincipalAssumedRole, policy.PrincipalFederatedUser:
 	default:
 		return nil, false
 	}
@@ -59,9 +59,12 @@ func (s *Service) Policies(p *door.Principal) (*policy.Policies, bool) {
 	return s.compose(p, b)
 }
 
-// entityID is the unique id of a user, or of the role behind a session: the
-// part of "AROA…:session" before the colon.
+// entityID is the unique id of a user, of the user behind a federated one, or
+// of the role behind a session: the part of "AROA…:session" before the colon.
 func entityID(p *door.Principal) string {
+	if p.EntityID != "" {
+		return p.EntityID
+	}
 	if i := strings.IndexByte(p.UserID, ':'); i >= 0 {
 		return p.UserID[:i]
 	}

@@ -20,13 +20,14 @@ import (
 type detail[In, T any] func(need *door.Need, in *In, v *T)
 
 // permission is door.Permission for IAM, which is closed to the sessions of
-// GetSessionToken without MFA
-// (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html).
+// GetSessionToken without MFA, and to those of GetFederationToken
+// (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html,
+// https://docs.aws.amazon.com/STS/latest/APIReference/API_GetFederationToken.html).
 func permission[In any](resolve door.Resolver[In]) door.Auth[In] {
 	return door.Permission(func(c *door.Call, r store.Reader, in *In) ([]door.Need, error) {
 		p := c.Principal
 		longTerm := p.Kind == policy.PrincipalUser || p.Kind == policy.PrincipalRoot
-		if longTerm && !p.IssuedAt.IsZero() && !p.MFA {
+		if longTerm && !p.IssuedAt.IsZero() && !p.MFA || p.Kind == policy.PrincipalFederatedUser {
 			return nil, invalidToken()
 		}
 		return resolve(c, r, in)

@@ -59,3 +59,15 @@ func (s *Service) HasPolicy(r store.Reader, account, arn string) (bool, error) {
 	}
 	return err == nil, err
 }
+
+// KeyAccount implements session.Roles.
+func (s *Service) KeyAccount(r store.Reader, accessKeyID string) (string, error) {
+	if accessKeyID == s.root.Principal.AccessKeyID {
+		return s.account, nil
+	}
+	k, err := accessKeys.Get(r, store.K(accessKeyID))
+	if err != nil {
+		return "", err
+	}
+	return k.Account, nil
+}

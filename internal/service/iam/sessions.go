@@ -39,6 +39,9 @@ func (s *Service) sessionPrincipal(opened *session.Session) (*door.Principal, []
 	if opened.Kind == policy.PrincipalUser {
 		return b.user(""), []string{userRow(opened.EntityID)}, nil
 	}
+	if opened.Kind == policy.PrincipalFederatedUser {
+		return b.federated(opened), []string{userRow(opened.EntityID)}, nil
+	}
 	return b.session(opened), []string{roleRow(opened.EntityID)}, nil
 }
 
@@ -59,7 +62,23 @@ func (b *binding) session(opened *session.Session) *door.Principal {
 	}
 }
 
-// mergeTags lays session tags over a role's, whose keys are told apart without
+// federated is the principal of a session that a user vouches for.
+func (b *binding) federated(opened *session.Session) *door.Principal {
+	return &door.Principal{
+		Principal: policy.Principal{
+			Kind:    policy.PrincipalFederatedUser,
+			ARN:     "arn:aws:sts::" + b.entity.Account + ":federated-user/" + opened.Name,
+			Account: b.entity.Account,
+			RoleARN: b.arn,
+			UserID:  b.entity.Account + ":" + opened.Name,
+		},
+		Name:     opened.Name,
+		EntityID: b.entity.ID,
+		Tags:     mergeTags(b.tags, opened.Tags),
+	}
+}
+
+// mergeTags lays session tags over a role's or user's, whose keys are told apart without
 // regard to case (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html).
 func mergeTags(role, given map[string]string) map[string]string {
 	if len(given) == 0 {

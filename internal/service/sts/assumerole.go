@@ -36,7 +36,7 @@ func (s *Service) assumeRole(c *door.Call, r store.Reader, in *api.AssumeRoleReq
 	if err := describe(opened, c.Principal, in); err != nil {
 		return nil, err
 	}
-	if err := s.narrow(r, opened, in); err != nil {
+	if err := s.narrow(r, opened, in.Policy, in.PolicyArns); err != nil {
 		return nil, err
 	}
 	return s.answer(role, opened)
@@ -59,33 +59,39 @@ func sessionTime(p *door.Principal, role *session.Role, seconds *int64) (time.Du
 	return d, nil
 }
 
-// answer seals the session, if it is not too large.
 func (s *Service) answer(role *session.Role, opened *session.Session) (*api.AssumeRoleResponse, error) {
-	percent, err := packedPercent(opened)
-	if err != nil {
-		return nil, err
-	}
-	if percent > 100 {
-		return nil, tooLarge(percent)
-	}
-	credentials, err := s.credentials(opened)
+	credentials, packed, err := s.issue(opened)
 	if err != nil {
 		return nil, err
 	}
 	answer := &api.AssumeRoleResponse{
-		Credentials: credentials,
+		Credentials: credentials, PackedPolicySize: packed,
 		AssumedRoleUser: &api.AssumedRoleUser{
 			AssumedRoleId: awsapi.Ptr(role.ID + ":" + opened.Name),
 			Arn:           awsapi.Ptr(fmt.Sprintf("arn:aws:sts::%s:assumed-role/%s/%s", role.Account, role.Name, opened.Name)),
 		},
 	}
-	if percent > 0 {
-		answer.PackedPolicySize = awsapi.Ptr(int64(percent))
-	}
 	if opened.SourceIdentity != "" {
 		answer.SourceIdentity = &opened.SourceIdentity
 	}
 	return answer, nil
+}
+
+// issue seals the session, if it is not too large. It also gives the packed
+// size in percent, nil for a session that carries nothing.
+func (s *Service) issue(opened *session.Session) (*api.Credentials, *int64, error) {
+	percent, err := packedPercent(opened)
+	if err != nil {
+		return nil, nil, err
+	}
+	if percent > 100 {
+		return nil, nil, tooLarge(percent)
+	}
+	credentials, err := s.credentials(opened)
+	if err != nil || percent == 0 {
+		return credentials, nil, err
+	}
+	return credentials, awsapi.Ptr(int64(percent)), nil
 }
 
 // packedSize is the room for session policies and tags, packed.

@@ -9,6 +9,8 @@
 //   - A session is never more than its role: session policies, tags and duration
 //     narrow it, and a chain of roles cannot shed its transitive tags or its
 //     source identity.
+//   - A federated user's session does what both its user's policies and its
+//     session policies allow, and ends with the user.
 //   - Issuing credentials writes nothing. The token carries the session, sealed;
 //     see package session.
 //

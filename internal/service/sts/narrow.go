@@ -19,18 +19,18 @@ const (
 
 // narrow gives the session its session policies. Managed ones are passed on by
 // name: what they say counts when the session is used.
-func (s *Service) narrow(r store.Reader, opened *session.Session, in *api.AssumeRoleRequest) error {
-	opened.Policy = awsapi.Val(in.Policy)
+func (s *Service) narrow(r store.Reader, opened *session.Session, document *string, arns []*api.PolicyDescriptorType) error {
+	opened.Policy = awsapi.Val(document)
 	if opened.Policy != "" {
 		if err := checkPolicy(opened.Policy); err != nil {
 			return err
 		}
 	}
 	size := len(opened.Policy)
-	if len(in.PolicyArns) > maxPolicyARNs {
-		return validation("A session can have %d managed session policies; %d were given.", maxPolicyARNs, len(in.PolicyArns))
+	if len(arns) > maxPolicyARNs {
+		return validation("A session can have %d managed session policies; %d were given.", maxPolicyARNs, len(arns))
 	}
-	for _, p := range in.PolicyArns {
+	for _, p := range arns {
 		arn := awsapi.Val(p.Arn)
 		if err := s.checkManaged(r, opened.Account, arn); err != nil {
 			return err
@@ -59,7 +59,7 @@ func (s *Service) checkManaged(r store.Reader, account, arn string) error {
 		return err
 	}
 	if !ok {
-		return validation("The managed policy %s does not exist in the role's account.", arn)
+		return validation("The managed policy %s does not exist in the account.", arn)
 	}
 	return nil
 }

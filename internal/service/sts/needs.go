@@ -21,6 +21,9 @@ func (s *Service) needAssumeRole(c *door.Call, r store.Reader, in *api.AssumeRol
 	if c.Principal.Kind == policy.PrincipalRoot {
 		return nil, accessDenied("Roles may not be assumed by root accounts.")
 	}
+	if c.Principal.Kind == policy.PrincipalFederatedUser {
+		return nil, accessDenied("Cannot call AssumeRole with the credentials of a federated user")
+	}
 	need := door.Need{
 		Action: "sts:AssumeRole", Resource: awsapi.Val(in.RoleArn), Account: accountIn(awsapi.Val(in.RoleArn)),
 		ResourcePolicyRequired: true, Context: assumeContext(in, c.Principal),
@@ -81,15 +84,18 @@ func assumeContext(in *api.AssumeRoleRequest, caller *door.Principal) policy.Map
 	if caller.SourceIdentity != "" {
 		ctx["sts:sourceidentity"] = []string{caller.SourceIdentity}
 	}
-	if len(in.Tags) > 0 {
-		ctx["aws:tagkeys"] = nil
-	}
-	for _, t := range in.Tags {
-		ctx["aws:tagkeys"] = append(ctx["aws:tagkeys"], awsapi.Val(t.Key))
-		set("aws:requesttag/"+strings.ToLower(awsapi.Val(t.Key)), t.Value)
-	}
+	tagContext(ctx, in.Tags)
 	if len(in.TransitiveTagKeys) > 0 {
 		ctx["sts:transitivetagkeys"] = in.TransitiveTagKeys
 	}
 	return ctx
+}
+
+// tagContext adds the condition keys of session tags.
+func tagContext(ctx policy.MapContext, tags []*api.Tag) {
+	for _, t := range tags {
+		key := awsapi.Val(t.Key)
+		ctx["aws:tagkeys"] = append(ctx["aws:tagkeys"], key)
+		ctx["aws:requesttag/"+strings.ToLower(key)] = []string{awsapi.Val(t.Value)}
+	}
 }

@@ -25,6 +25,8 @@ func New(keys *seal.Keyring, roles session.Roles) *Service {
 // Register registers every operation of STS that exists here.
 func (s *Service) Register(d *door.Door) {
 	door.Read(d, api.OpAssumeRole, door.Permission(s.needAssumeRole), s.assumeRole)
+	door.Read(d, api.OpGetAccessKeyInfo, door.Permission(needKeyInfo), s.getAccessKeyInfo)
+	door.Read(d, api.OpGetFederationToken, door.Permission(needFederationToken), s.getFederationToken)
 	door.Read(d, api.OpGetCallerIdentity, door.SignedOnly[api.GetCallerIdentityRequest](), s.getCallerIdentity)
 	door.Read(d, api.OpGetSessionToken, door.SignedOnly[api.GetSessionTokenRequest](), s.getSessionToken)
 }
