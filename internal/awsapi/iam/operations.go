@@ -47,6 +47,7 @@ var operations = [...]*awsapi.Operation{
 	&opDetachRolePolicy,
 	&opDetachUserPolicy,
 	&opGetAccessKeyLastUsed,
+	&opGetAccountAuthorizationDetails,
 	&opGetAccountPasswordPolicy,
 	&opGetAccountSummary,
 	&opGetContextKeysForCustomPolicy,
@@ -145,6 +146,7 @@ var (
 	opDetachRolePolicy                 = awsapi.Operation{Name: "DetachRolePolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeDetachRolePolicyRequest, Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException, &shapeUnmodifiableEntityException}}
 	opDetachUserPolicy                 = awsapi.Operation{Name: "DetachUserPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeDetachUserPolicyRequest, Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opGetAccessKeyLastUsed             = awsapi.Operation{Name: "GetAccessKeyLastUsed", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetAccessKeyLastUsedRequest, Output: &shapeGetAccessKeyLastUsedResponse, ResultWrapper: "GetAccessKeyLastUsedResult"}
+	opGetAccountAuthorizationDetails   = awsapi.Operation{Name: "GetAccountAuthorizationDetails", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetAccountAuthorizationDetailsRequest, Output: &shapeGetAccountAuthorizationDetailsResponse, ResultWrapper: "GetAccountAuthorizationDetailsResult", Errors: []*awsapi.Shape{&shapeServiceFailureException}}
 	opGetAccountPasswordPolicy         = awsapi.Operation{Name: "GetAccountPasswordPolicy", Service: &Service, Method: "POST", URI: "/", Output: &shapeGetAccountPasswordPolicyResponse, ResultWrapper: "GetAccountPasswordPolicyResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opGetAccountSummary                = awsapi.Operation{Name: "GetAccountSummary", Service: &Service, Method: "POST", URI: "/", Output: &shapeGetAccountSummaryResponse, ResultWrapper: "GetAccountSummaryResult", Errors: []*awsapi.Shape{&shapeServiceFailureException}}
 	opGetContextKeysForCustomPolicy    = awsapi.Operation{Name: "GetContextKeysForCustomPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetContextKeysForCustomPolicyRequest, Output: &shapeGetContextKeysForPolicyResponse, ResultWrapper: "GetContextKeysForCustomPolicyResult", Errors: []*awsapi.Shape{&shapeInvalidInputException}}
@@ -243,6 +245,7 @@ var (
 	OpDetachRolePolicy                 = awsapi.Op[DetachRolePolicyRequest, awsapi.None]{Operation: &opDetachRolePolicy}
 	OpDetachUserPolicy                 = awsapi.Op[DetachUserPolicyRequest, awsapi.None]{Operation: &opDetachUserPolicy}
 	OpGetAccessKeyLastUsed             = awsapi.Op[GetAccessKeyLastUsedRequest, GetAccessKeyLastUsedResponse]{Operation: &opGetAccessKeyLastUsed}
+	OpGetAccountAuthorizationDetails   = awsapi.Op[GetAccountAuthorizationDetailsRequest, GetAccountAuthorizationDetailsResponse]{Operation: &opGetAccountAuthorizationDetails}
 	OpGetAccountPasswordPolicy         = awsapi.Op[awsapi.None, GetAccountPasswordPolicyResponse]{Operation: &opGetAccountPasswordPolicy}
 	OpGetAccountSummary                = awsapi.Op[awsapi.None, GetAccountSummaryResponse]{Operation: &opGetAccountSummary}
 	OpGetContextKeysForCustomPolicy    = awsapi.Op[GetContextKeysForCustomPolicyRequest, GetContextKeysForPolicyResponse]{Operation: &opGetContextKeysForCustomPolicy}

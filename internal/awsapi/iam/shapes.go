@@ -234,6 +234,19 @@ var (
 		{Name: "UserName", Shape: &shapeExistingUserNameType},
 		{Name: "AccessKeyLastUsed", Shape: &shapeAccessKeyLastUsed},
 	}}
+	shapeGetAccountAuthorizationDetailsRequest = awsapi.Shape{Name: "GetAccountAuthorizationDetailsRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "Filter", Shape: &shapeEntityListType},
+		{Name: "MaxItems", Shape: &shapeMaxItemsType},
+		{Name: "Marker", Shape: &shapeMarkerType},
+	}}
+	shapeGetAccountAuthorizationDetailsResponse = awsapi.Shape{Name: "GetAccountAuthorizationDetailsResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "UserDetailList", Shape: &shapeUserDetailListType},
+		{Name: "GroupDetailList", Shape: &shapeGroupDetailListType},
+		{Name: "RoleDetailList", Shape: &shapeRoleDetailListType},
+		{Name: "Policies", Shape: &shapeManagedPolicyDetailListType},
+		{Name: "IsTruncated", Shape: &shapeBooleanType},
+		{Name: "Marker", Shape: &shapeResponseMarkerType},
+	}}
 	shapeGetAccountPasswordPolicyResponse = awsapi.Shape{Name: "GetAccountPasswordPolicyResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "PasswordPolicy", Shape: &shapePasswordPolicy, Traits: awsapi.Required},
 	}}
@@ -331,6 +344,15 @@ var (
 		{Name: "GroupId", Shape: &shapeIdType, Traits: awsapi.Required},
 		{Name: "Arn", Shape: &shapeArnType, Traits: awsapi.Required},
 		{Name: "CreateDate", Shape: &shapeDateType, Traits: awsapi.Required},
+	}}
+	shapeGroupDetail = awsapi.Shape{Name: "GroupDetail", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "Path", Shape: &shapePathType},
+		{Name: "GroupName", Shape: &shapeGroupNameType},
+		{Name: "GroupId", Shape: &shapeIdType},
+		{Name: "Arn", Shape: &shapeArnType},
+		{Name: "CreateDate", Shape: &shapeDateType},
+		{Name: "GroupPolicyList", Shape: &shapePolicyDetailListType},
+		{Name: "AttachedManagedPolicies", Shape: &shapeAttachedPoliciesListType},
 	}}
 	shapeInstanceProfile = awsapi.Shape{Name: "InstanceProfile", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "Path", Shape: &shapePathType, Traits: awsapi.Required},
@@ -579,7 +601,22 @@ var (
 	shapeMalformedPolicyDocumentException = awsapi.Shape{Name: "MalformedPolicyDocumentException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeMalformedPolicyDocumentMessage},
 	}, Error: &awsapi.ErrorInfo{Code: "MalformedPolicyDocument", Status: 400}}
-	shapeNoSuchEntityException = awsapi.Shape{Name: "NoSuchEntityException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
+	shapeManagedPolicyDetail = awsapi.Shape{Name: "ManagedPolicyDetail", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "PolicyName", Shape: &shapePolicyNameType},
+		{Name: "PolicyId", Shape: &shapeIdType},
+		{Name: "Arn", Shape: &shapeArnType},
+		{Name: "Path", Shape: &shapePolicyPathType},
+		{Name: "DefaultVersionId", Shape: &shapePolicyVersionIdType},
+		{Name: "AttachmentCount", Shape: &shapeAttachmentCountType},
+		{Name: "PermissionsBoundaryUsageCount", Shape: &shapeAttachmentCountType},
+		{Name: "IsAttachable", Shape: &shapeBooleanType},
+		{Name: "Description", Shape: &shapePolicyDescriptionType},
+		{Name: "CreateDate", Shape: &shapeDateType},
+		{Name: "UpdateDate", Shape: &shapeDateType},
+		{Name: "PolicyVersionList", Shape: &shapePolicyDocumentVersionListType},
+	}}
+	shapeManagedPolicyDetailListType = awsapi.Shape{Name: "ManagedPolicyDetailListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeManagedPolicyDetail}}
+	shapeNoSuchEntityException       = awsapi.Shape{Name: "NoSuchEntityException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeNoSuchEntityMessage},
 	}, Error: &awsapi.ErrorInfo{Code: "NoSuchEntity", Status: 404}}
 	shapeOrganizationsDecisionDetail = awsapi.Shape{Name: "OrganizationsDecisionDetail", Kind: awsapi.KindStructure, Members: []awsapi.Member{
@@ -617,6 +654,10 @@ var (
 		{Name: "CreateDate", Shape: &shapeDateType},
 		{Name: "UpdateDate", Shape: &shapeDateType},
 		{Name: "Tags", Shape: &shapeTagListType},
+	}}
+	shapePolicyDetail = awsapi.Shape{Name: "PolicyDetail", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "PolicyName", Shape: &shapePolicyNameType},
+		{Name: "PolicyDocument", Shape: &shapePolicyDocumentType},
 	}}
 	shapePolicyEvaluationDecisionType = awsapi.Shape{Name: "PolicyEvaluationDecisionType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"allowed", "explicitDeny", "implicitDeny"}}}
 	shapePolicyEvaluationException    = awsapi.Shape{Name: "PolicyEvaluationException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
@@ -705,6 +746,20 @@ var (
 		{Name: "AssumeRolePolicyDocument", Shape: &shapePolicyDocumentType},
 		{Name: "Description", Shape: &shapeRoleDescriptionType},
 		{Name: "MaxSessionDuration", Shape: &shapeRoleMaxSessionDurationType},
+		{Name: "PermissionsBoundary", Shape: &shapeAttachedPermissionsBoundary},
+		{Name: "Tags", Shape: &shapeTagListType},
+		{Name: "RoleLastUsed", Shape: &shapeRoleLastUsed},
+	}}
+	shapeRoleDetail = awsapi.Shape{Name: "RoleDetail", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "Path", Shape: &shapePathType},
+		{Name: "RoleName", Shape: &shapeRoleNameType},
+		{Name: "RoleId", Shape: &shapeIdType},
+		{Name: "Arn", Shape: &shapeArnType},
+		{Name: "CreateDate", Shape: &shapeDateType},
+		{Name: "AssumeRolePolicyDocument", Shape: &shapePolicyDocumentType},
+		{Name: "InstanceProfileList", Shape: &shapeInstanceProfileListType},
+		{Name: "RolePolicyList", Shape: &shapePolicyDetailListType},
+		{Name: "AttachedManagedPolicies", Shape: &shapeAttachedPoliciesListType},
 		{Name: "PermissionsBoundary", Shape: &shapeAttachedPermissionsBoundary},
 		{Name: "Tags", Shape: &shapeTagListType},
 		{Name: "RoleLastUsed", Shape: &shapeRoleLastUsed},
@@ -857,6 +912,18 @@ var (
 		{Name: "PermissionsBoundary", Shape: &shapeAttachedPermissionsBoundary},
 		{Name: "Tags", Shape: &shapeTagListType},
 	}}
+	shapeUserDetail = awsapi.Shape{Name: "UserDetail", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "Path", Shape: &shapePathType},
+		{Name: "UserName", Shape: &shapeUserNameType},
+		{Name: "UserId", Shape: &shapeIdType},
+		{Name: "Arn", Shape: &shapeArnType},
+		{Name: "CreateDate", Shape: &shapeDateType},
+		{Name: "UserPolicyList", Shape: &shapePolicyDetailListType},
+		{Name: "GroupList", Shape: &shapeGroupNameListType},
+		{Name: "AttachedManagedPolicies", Shape: &shapeAttachedPoliciesListType},
+		{Name: "PermissionsBoundary", Shape: &shapeAttachedPermissionsBoundary},
+		{Name: "Tags", Shape: &shapeTagListType},
+	}}
 	shapeAccessKeyIdType                      = awsapi.Shape{Name: "accessKeyIdType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 16, HasMax: true, Max: 128, Pattern: "[\\w]+"}}
 	shapeAccessKeyMetadataListType            = awsapi.Shape{Name: "accessKeyMetadataListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeAccessKeyMetadata}}
 	shapeAccessKeySecretType                  = awsapi.Shape{Name: "accessKeySecretType", Kind: awsapi.KindString, Traits: awsapi.Sensitive}
@@ -870,9 +937,12 @@ var (
 	shapeDateType                             = awsapi.Shape{Name: "dateType", Kind: awsapi.KindTimestamp}
 	shapeDeleteConflictMessage                = awsapi.Shape{Name: "deleteConflictMessage", Kind: awsapi.KindString}
 	shapeEntityAlreadyExistsMessage           = awsapi.Shape{Name: "entityAlreadyExistsMessage", Kind: awsapi.KindString}
+	shapeEntityListType                       = awsapi.Shape{Name: "entityListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeEntityType}}
 	shapeEntityTemporarilyUnmodifiableMessage = awsapi.Shape{Name: "entityTemporarilyUnmodifiableMessage", Kind: awsapi.KindString}
 	shapeExistingUserNameType                 = awsapi.Shape{Name: "existingUserNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\w+=,.@-]+"}}
+	shapeGroupDetailListType                  = awsapi.Shape{Name: "groupDetailListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeGroupDetail}}
 	shapeGroupListType                        = awsapi.Shape{Name: "groupListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeGroup}}
+	shapeGroupNameListType                    = awsapi.Shape{Name: "groupNameListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeGroupNameType}}
 	shapeGroupNameType                        = awsapi.Shape{Name: "groupNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\w+=,.@-]+"}}
 	shapeIdType                               = awsapi.Shape{Name: "idType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 16, HasMax: true, Max: 128, Pattern: "[\\w]+"}}
 	shapeInstanceProfileListType              = awsapi.Shape{Name: "instanceProfileListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeInstanceProfile}}
@@ -892,6 +962,7 @@ var (
 	shapePathPrefixType                       = awsapi.Shape{Name: "pathPrefixType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 512, Pattern: "\\u002F[\\u0021-\\u007F]*"}}
 	shapePathType                             = awsapi.Shape{Name: "pathType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 512, Pattern: "(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"}}
 	shapePolicyDescriptionType                = awsapi.Shape{Name: "policyDescriptionType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMax: true, Max: 1000}}
+	shapePolicyDetailListType                 = awsapi.Shape{Name: "policyDetailListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapePolicyDetail}}
 	shapePolicyDocumentType                   = awsapi.Shape{Name: "policyDocumentType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 131072, Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"}}
 	shapePolicyDocumentVersionListType        = awsapi.Shape{Name: "policyDocumentVersionListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapePolicyVersion}}
 	shapePolicyEvaluationErrorMessage         = awsapi.Shape{Name: "policyEvaluationErrorMessage", Kind: awsapi.KindString}
@@ -904,6 +975,7 @@ var (
 	shapePolicyVersionIdType                  = awsapi.Shape{Name: "policyVersionIdType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Pattern: "v[1-9][0-9]*(\\.[A-Za-z0-9-]*)?"}}
 	shapeResponseMarkerType                   = awsapi.Shape{Name: "responseMarkerType", Kind: awsapi.KindString}
 	shapeRoleDescriptionType                  = awsapi.Shape{Name: "roleDescriptionType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMax: true, Max: 1000, Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*"}}
+	shapeRoleDetailListType                   = awsapi.Shape{Name: "roleDetailListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeRoleDetail}}
 	shapeRoleListType                         = awsapi.Shape{Name: "roleListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeRole}}
 	shapeRoleMaxSessionDurationType           = awsapi.Shape{Name: "roleMaxSessionDurationType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 3600, HasMax: true, Max: 43200}}
 	shapeRoleNameType                         = awsapi.Shape{Name: "roleNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 64, Pattern: "[\\w+=,.@-]+"}}
@@ -918,6 +990,7 @@ var (
 	shapeTagListType                          = awsapi.Shape{Name: "tagListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeTag}, Limits: &awsapi.Limits{HasMax: true, Max: 50}}
 	shapeTagValueType                         = awsapi.Shape{Name: "tagValueType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, HasMax: true, Max: 256, Pattern: "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*"}}
 	shapeUnmodifiableEntityMessage            = awsapi.Shape{Name: "unmodifiableEntityMessage", Kind: awsapi.KindString}
+	shapeUserDetailListType                   = awsapi.Shape{Name: "userDetailListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeUserDetail}}
 	shapeUserListType                         = awsapi.Shape{Name: "userListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeUser}}
 	shapeUserNameType                         = awsapi.Shape{Name: "userNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 64, Pattern: "[\\w+=,.@-]+"}}
 )

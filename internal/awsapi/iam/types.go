@@ -256,6 +256,21 @@ type GetAccessKeyLastUsedResponse struct {
 	AccessKeyLastUsed *AccessKeyLastUsed
 }
 
+type GetAccountAuthorizationDetailsRequest struct {
+	Filter   []string
+	MaxItems *int64
+	Marker   *string
+}
+
+type GetAccountAuthorizationDetailsResponse struct {
+	UserDetailList  []*UserDetail
+	GroupDetailList []*GroupDetail
+	RoleDetailList  []*RoleDetail
+	Policies        []*ManagedPolicyDetail
+	IsTruncated     *bool
+	Marker          *string
+}
+
 type GetAccountPasswordPolicyResponse struct {
 	PasswordPolicy *PasswordPolicy
 }
@@ -378,6 +393,16 @@ type Group struct {
 	GroupId    *string
 	Arn        *string
 	CreateDate *time.Time
+}
+
+type GroupDetail struct {
+	Path                    *string
+	GroupName               *string
+	GroupId                 *string
+	Arn                     *string
+	CreateDate              *time.Time
+	GroupPolicyList         []*PolicyDetail
+	AttachedManagedPolicies []*AttachedPolicy
 }
 
 type InstanceProfile struct {
@@ -658,6 +683,21 @@ type LoginProfile struct {
 	PasswordResetRequired *bool
 }
 
+type ManagedPolicyDetail struct {
+	PolicyName                    *string
+	PolicyId                      *string
+	Arn                           *string
+	Path                          *string
+	DefaultVersionId              *string
+	AttachmentCount               *int64
+	PermissionsBoundaryUsageCount *int64
+	IsAttachable                  *bool
+	Description                   *string
+	CreateDate                    *time.Time
+	UpdateDate                    *time.Time
+	PolicyVersionList             []*PolicyVersion
+}
+
 type OrganizationsDecisionDetail struct {
 	AllowedByOrganizations *bool
 }
@@ -692,6 +732,11 @@ type Policy struct {
 	CreateDate                    *time.Time
 	UpdateDate                    *time.Time
 	Tags                          []*Tag
+}
+
+type PolicyDetail struct {
+	PolicyName     *string
+	PolicyDocument *string
 }
 
 type PolicyGroup struct {
@@ -777,6 +822,21 @@ type Role struct {
 	AssumeRolePolicyDocument *string
 	Description              *string
 	MaxSessionDuration       *int64
+	PermissionsBoundary      *AttachedPermissionsBoundary
+	Tags                     []*Tag
+	RoleLastUsed             *RoleLastUsed
+}
+
+type RoleDetail struct {
+	Path                     *string
+	RoleName                 *string
+	RoleId                   *string
+	Arn                      *string
+	CreateDate               *time.Time
+	AssumeRolePolicyDocument *string
+	InstanceProfileList      []*InstanceProfile
+	RolePolicyList           []*PolicyDetail
+	AttachedManagedPolicies  []*AttachedPolicy
 	PermissionsBoundary      *AttachedPermissionsBoundary
 	Tags                     []*Tag
 	RoleLastUsed             *RoleLastUsed
@@ -947,4 +1007,17 @@ type User struct {
 	PasswordLastUsed    *time.Time
 	PermissionsBoundary *AttachedPermissionsBoundary
 	Tags                []*Tag
+}
+
+type UserDetail struct {
+	Path                    *string
+	UserName                *string
+	UserId                  *string
+	Arn                     *string
+	CreateDate              *time.Time
+	UserPolicyList          []*PolicyDetail
+	GroupList               []string
+	AttachedManagedPolicies []*AttachedPolicy
+	PermissionsBoundary     *AttachedPermissionsBoundary
+	Tags                    []*Tag
 }

@@ -38,6 +38,7 @@ var callers = map[string]caller{
 	"DetachRolePolicy":                 byJSON(api.OpDetachRolePolicy),
 	"DetachUserPolicy":                 byJSON(api.OpDetachUserPolicy),
 	"GetAccessKeyLastUsed":             byJSON(api.OpGetAccessKeyLastUsed),
+	"GetAccountAuthorizationDetails":   byJSON(api.OpGetAccountAuthorizationDetails),
 	"GetAccountPasswordPolicy":         byJSON(api.OpGetAccountPasswordPolicy),
 	"GetAccountSummary":                byJSON(api.OpGetAccountSummary),
 	"GetContextKeysForCustomPolicy":    byJSON(api.OpGetContextKeysForCustomPolicy),

@@ -88,6 +88,7 @@ func (s *Service) Register(d *door.Door) {
 	s.registerLoginProfiles(d)
 	s.registerPasswordPolicy(d)
 	s.registerAliases(d)
+	s.registerAuthorizationDetails(d)
 	s.registerGroups(d)
 	s.registerMembership(d)
 	s.registerRoles(d)
