@@ -1,12 +1,6 @@
 package main
 
 import (
-	"crypto/tls"
-	"crypto/x509"
-	"fmt"
-	"net/http"
-	"os"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
@@ -26,7 +20,7 @@ type clients struct {
 }
 
 func newClients(dir, endpoint, accessKeyID, secret string) (*clients, error) {
-	client, err := trusting(dir)
+	client, err := trusting(node.CAFile(dir))
 	if err != nil {
 		return nil, err
 	}
@@ -40,19 +34,4 @@ func newClients(dir, endpoint, accessKeyID, secret string) (*clients, error) {
 		iam: iam.NewFromConfig(config), sts: sts.NewFromConfig(config),
 		lambda: lambda.NewFromConfig(config), logs: cloudwatchlogs.NewFromConfig(config),
 	}, nil
-}
-
-// trusting is a client that trusts the local CA of the node on dir and no other.
-func trusting(dir string) (*http.Client, error) {
-	ca, err := os.ReadFile(node.CAFile(dir))
-	if err != nil {
-		return nil, err
-	}
-	trusted := x509.NewCertPool()
-	if !trusted.AppendCertsFromPEM(ca) {
-		return nil, fmt.Errorf("%s holds no certificate", node.CAFile(dir))
-	}
-	return &http.Client{Transport: &http.Transport{
-		TLSClientConfig: &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12},
-	}}, nil
 }

@@ -71,7 +71,11 @@ func (d *demo) allowOld(f demoFunction) error {
 	}
 	d.say("This machine's %s has not been supported by its makers since %s: setting %s to warn for the demo", f.runtime, ended, guardrail.OldRuntime)
 	var out struct{}
-	return callPlatform(d.ctx, d.dir, platform.OpPutGuardrail, map[string]string{"Guardrail": guardrail.OldRuntime, "Mode": string(guardrail.Warn)}, &out)
+	at, err := placeOf(d.dir)
+	if err != nil {
+		return err
+	}
+	return callPlatform(d.ctx, at, platform.OpPutGuardrail, map[string]string{"Guardrail": guardrail.OldRuntime, "Mode": string(guardrail.Warn)}, &out)
 }
 
 func (d *demo) invoke(name, start string) error {

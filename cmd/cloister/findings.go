@@ -26,7 +26,7 @@ func newFindings(o *options) *cobra.Command {
   cloister findings --all --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			found, err := listFindings(cmd.Context(), o.dir, everything)
+			found, err := listFindings(cmd.Context(), o, everything)
 			if err != nil {
 				return err
 			}
@@ -40,7 +40,11 @@ func newFindings(o *options) *cobra.Command {
 	return cmd
 }
 
-func listFindings(ctx context.Context, dir string, everything bool) ([]finding, error) {
+func listFindings(ctx context.Context, o *options, everything bool) ([]finding, error) {
+	at, err := o.place()
+	if err != nil {
+		return nil, err
+	}
 	in := map[string]string{"Status": "ACTIVE"}
 	if everything {
 		in = map[string]string{}
@@ -51,7 +55,7 @@ func listFindings(ctx context.Context, dir string, everything bool) ([]finding, 
 			Findings  []finding
 			NextToken string
 		}
-		if err := callPlatform(ctx, dir, platform.OpListFindings, in, &page); err != nil {
+		if err := callPlatform(ctx, at, platform.OpListFindings, in, &page); err != nil {
 			return nil, err
 		}
 		found = append(found, page.Findings...)

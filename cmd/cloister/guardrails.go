@@ -40,7 +40,7 @@ func newGuardrailsList(o *options) *cobra.Command {
   cloister guardrails list --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			states, err := listGuardrails(cmd.Context(), o.dir)
+			states, err := listGuardrails(cmd.Context(), o)
 			if err != nil {
 				return err
 			}
@@ -49,9 +49,13 @@ func newGuardrailsList(o *options) *cobra.Command {
 	}
 }
 
-func listGuardrails(ctx context.Context, dir string) ([]guardrailState, error) {
+func listGuardrails(ctx context.Context, o *options) ([]guardrailState, error) {
+	at, err := o.place()
+	if err != nil {
+		return nil, err
+	}
 	var out struct{ Guardrails []guardrailState }
-	err := callPlatform(ctx, dir, platform.OpListGuardrails, platform.ListGuardrailsRequest{}, &out)
+	err = callPlatform(ctx, at, platform.OpListGuardrails, platform.ListGuardrailsRequest{}, &out)
 	return out.Guardrails, err
 }
 
@@ -95,7 +99,11 @@ func newGuardrailsExempt(o *options) *cobra.Command {
 
 func putGuardrail(cmd *cobra.Command, o *options, in platform.PutGuardrailRequest) error {
 	var out struct{ Guardrails []guardrailState }
-	if err := callPlatform(cmd.Context(), o.dir, platform.OpPutGuardrail, present(in), &out); err != nil {
+	at, err := o.place()
+	if err != nil {
+		return err
+	}
+	if err := callPlatform(cmd.Context(), at, platform.OpPutGuardrail, present(in), &out); err != nil {
 		return err
 	}
 	return printGuardrails(cmd.OutOrStdout(), o.json, out.Guardrails)

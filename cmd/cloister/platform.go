@@ -9,49 +9,35 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
+	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"cloister/internal/awsapi"
 	"cloister/internal/awsapi/platform"
-	"cloister/internal/node"
 )
 
-// callPlatform makes a call of the platform's own to the running node on dir,
-// signed as callerCredentials says, and reads the answer into out.
-func callPlatform[In, Out any](ctx context.Context, dir string, op awsapi.Op[In, Out], in any, out any) error {
-	who, err := callerCredentials(dir)
-	if err != nil {
-		return err
-	}
-	endpoint, region, err := node.ReadEndpoint(dir)
-	if err != nil {
-		return err
-	}
+// callPlatform makes a call of the platform's own to a running node and reads the
+// answer into out.
+func callPlatform[In, Out any](ctx context.Context, at *place, op awsapi.Op[In, Out], in any, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint+"/", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(at.endpoint, "/")+"/", bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
 	req.Header.Set("X-Amz-Target", platform.TargetPrefix+"."+op.Name)
 	sum := sha256.Sum256(body)
-	if err := v4.NewSigner().SignHTTP(ctx, who, req, hex.EncodeToString(sum[:]), platform.Name, region, time.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(ctx, at.caller, req, hex.EncodeToString(sum[:]), platform.Name, at.region, time.Now()); err != nil {
 		return err
 	}
-	client, err := trusting(dir)
+	res, err := at.client.Do(req)
 	if err != nil {
-		return err
-	}
-	res, err := client.Do(req)
-	if err != nil {
-		return fmt.Errorf("the node does not answer: is cloister up running with this --data? %w", err)
+		return fmt.Errorf("the node does not answer: is cloister up running there? %w", err)
 	}
 	defer func() { _ = res.Body.Close() }()
 	answer, err := io.ReadAll(res.Body)
@@ -62,19 +48,6 @@ func callPlatform[In, Out any](ctx context.Context, dir string, op awsapi.Op[In,
 		return refusal(answer)
 	}
 	return json.Unmarshal(answer, out)
-}
-
-// callerCredentials are those of AWS's environment variables, or the root
-// user's if there are none.
-func callerCredentials(dir string) (aws.Credentials, error) {
-	if id := os.Getenv("AWS_ACCESS_KEY_ID"); id != "" {
-		return aws.Credentials{AccessKeyID: id, SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY"), SessionToken: os.Getenv("AWS_SESSION_TOKEN")}, nil
-	}
-	root, err := node.ReadRootCredential(dir)
-	if err != nil {
-		return aws.Credentials{}, err
-	}
-	return aws.Credentials{AccessKeyID: root.AccessKeyID, SecretAccessKey: string(root.Secret.Reveal())}, nil
 }
 
 // refusal is an answer that is an error, as an error for people.

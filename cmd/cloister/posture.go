@@ -18,7 +18,7 @@ func newPosture(o *options) *cobra.Command {
   cloister posture --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			states, err := listGuardrails(cmd.Context(), o.dir)
+			states, err := listGuardrails(cmd.Context(), o)
 			if err != nil {
 				return err
 			}

@@ -12,8 +12,9 @@ import (
 
 // options are the flags that every command has.
 type options struct {
-	dir  string
-	json bool
+	dir   string
+	given bool // --data was
+	json  bool
 }
 
 func newRoot() *cobra.Command {
@@ -27,10 +28,11 @@ its clients, unmodified.`,
 		Example: `  cloister up &
   eval "$(cloister env)"
   aws lambda list-functions`,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		SilenceErrors:    true,
+		SilenceUsage:     true,
+		Args:             cobra.NoArgs,
+		RunE:             func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRun: func(cmd *cobra.Command, _ []string) { o.given = cmd.Flags().Changed("data") },
 	}
 	root.PersistentFlags().StringVar(&o.dir, "data", defaultDir(), "the node's data directory")
 	root.PersistentFlags().BoolVar(&o.json, "json", false, "print JSON")

@@ -29,8 +29,8 @@ gives condition keys that the call would have (give a key again for a second
 value). A principal is the ARN of a user, a role or a session, or a service such
 as lambda.amazonaws.com.
 
-The call is signed with AWS_ACCESS_KEY_ID if it is set, and as the root user
-otherwise; it needs cloister:Explain on the principal's ARN, or on * for a
+The call goes where AWS's environment variables say, or to the node on --data as
+its root user; it needs cloister:Explain on the principal's ARN, or on * for a
 request of the log.`,
 		Example: `  cloister why 5f0c1f5e-7a53-4f4b-9d35-2f0b5c1f7a10
   cloister why --principal arn:aws:iam::123456789012:role/app \
@@ -45,7 +45,11 @@ request of the log.`,
 				return err
 			}
 			var out platform.ExplainResponse
-			if err := callPlatform(cmd.Context(), o.dir, platform.OpExplain, in, &out); err != nil {
+			at, err := o.place()
+			if err != nil {
+				return err
+			}
+			if err := callPlatform(cmd.Context(), at, platform.OpExplain, in, &out); err != nil {
 				return err
 			}
 			if o.json {
