@@ -99,7 +99,7 @@ func bounded(rec *Record) Record {
 }
 
 func boundedPrincipal(p Principal) Principal {
-	for _, s := range []*string{&p.Type, &p.ID, &p.Account, &p.AccessKeyID, &p.Service} {
+	for _, s := range []*string{&p.Type, &p.ID, &p.Account, &p.AccessKeyID, &p.Service, &p.EntityID} {
 		*s = cutText(*s, maxName)
 	}
 	p.ARN, p.RoleARN = cutText(p.ARN, maxARN), cutText(p.RoleARN, maxARN)

@@ -57,6 +57,7 @@ type Principal struct {
 	AccessKeyID string `cbor:"5,keyasint,omitempty"`
 	RoleARN     string `cbor:"6,keyasint,omitempty"` // of an assumed role session: the role; of a federated user: the user who vouches
 	Service     string `cbor:"7,keyasint,omitempty"` // of a service principal: "lambda.amazonaws.com"
+	EntityID    string `cbor:"8,keyasint,omitempty"` // of a federated user: the unique id of the user who vouches
 }
 
 // Need is one permission that a call needed, and what was decided.

@@ -59,7 +59,7 @@ func sessionPolicies(p *Principal) (all []audit.SessionPolicy, has bool) {
 func auditPrincipal(p *Principal) audit.Principal {
 	return audit.Principal{
 		Type: identityType(p), ID: p.UserID, ARN: p.ARN, Account: p.Account,
-		AccessKeyID: p.AccessKeyID, RoleARN: p.RoleARN, Service: p.Service,
+		AccessKeyID: p.AccessKeyID, RoleARN: p.RoleARN, Service: p.Service, EntityID: p.EntityID,
 	}
 }
 

@@ -253,3 +253,33 @@ func TestExplainNeedsItsPermission(t *testing.T) {
 		t.Error("the permission on one principal is not that on it alone")
 	}
 }
+
+// A federated user has the policies of the user who vouches.
+func TestRecordedDenialOfAFederatedUser(t *testing.T) {
+	w := newWorld(t)
+	w.let("u", `"Effect":"Allow","Action":"sts:GetFederationToken","Resource":"*"`)
+	session := do(w, w.user(), stsapi.OpGetFederationToken, &stsapi.GetFederationTokenRequest{
+		Name: awsapi.Ptr("susan"), Policy: awsapi.Ptr(policyOf(`"Effect":"Allow","Action":"*","Resource":"*"`)),
+	}).Credentials
+	p, err := w.Door.Session(context.Background(), *session.AccessKeyId, *session.SessionToken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := door.Do(context.Background(), w.Door, p, stsapi.OpGetAccessKeyInfo, &stsapi.GetAccessKeyInfoRequest{AccessKeyId: session.AccessKeyId}); err == nil {
+		t.Fatal("it is allowed")
+	}
+	id := ""
+	for e, err := range w.Audit.Records(context.Background(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.EventName == "GetAccessKeyInfo" {
+			id = e.RequestID
+		}
+	}
+	out := do(w, w.Root(), platform.OpExplain, &platform.ExplainRequest{RequestID: &id})
+	if len(out.Notes) != 0 || len(out.Explanations) != 1 {
+		t.Fatalf("notes %q, %d explanations", out.Notes, len(out.Explanations))
+	}
+	wantReason(t, &out.Explanations[0], "no identity-based policy allows")
+}

@@ -116,7 +116,7 @@ func caller(rec *audit.Record) *door.Principal {
 		Principal: policy.Principal{
 			Kind: kinds[a.Type], ARN: a.ARN, Account: a.Account, RoleARN: a.RoleARN, Service: a.Service, UserID: a.ID,
 		},
-		Name: a.ARN[strings.LastIndexByte(a.ARN, '/')+1:], HasSessionPolicies: rec.HasSessionPolicies,
+		EntityID: a.EntityID, Name: a.ARN[strings.LastIndexByte(a.ARN, '/')+1:], HasSessionPolicies: rec.HasSessionPolicies,
 	}
 	for _, sp := range rec.SessionPolicies {
 		named := policy.Named{Name: sp.Name}
