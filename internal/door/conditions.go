@@ -44,7 +44,7 @@ var lasting = []string{
 	"aws:calledviafirst", "aws:calledvialast",
 	"aws:principalisawsservice", "aws:principalservicename", "aws:sourcearn", "aws:sourceaccount",
 	"aws:principaltype", "aws:principalarn", "aws:principalaccount", "aws:userid", "aws:username",
-	"aws:tokenissuetime", "aws:multifactorauthpresent",
+	"aws:sourceidentity", "aws:tokenissuetime", "aws:multifactorauthpresent",
 }
 
 // all gives the keys that an audit record keeps of a denied need, so that the

@@ -122,6 +122,25 @@ func TestEveryConditionKey(t *testing.T) {
 	}
 }
 
+// The audit record of a denial has every key but those that it has elsewhere.
+func TestEveryConditionKeyIsRecorded(t *testing.T) {
+	elsewhere := []string{"aws:currenttime", "aws:epochtime", "aws:sourceip", "aws:useragent", "aws:referer"}
+	need := &Need{Context: policy.MapContext{"lambda:key": {"a", "b"}}}
+	for caller, call := range callers() {
+		k := &conditions{call: call, need: need, account: "9"}
+		recorded := k.all()
+		for key := range keys {
+			values, ok := k.Values(key)
+			if !ok || slices.Contains(elsewhere, key) {
+				continue
+			}
+			if !slices.Equal(recorded[key], values) {
+				t.Errorf("%s of %s is %q, recorded %q", key, caller, values, recorded[key])
+			}
+		}
+	}
+}
+
 // A need's own key wins: a service that knows better says so.
 func TestNeedsOwnKeys(t *testing.T) {
 	k := &conditions{call: callers()["user"], need: &Need{Context: policy.MapContext{"aws:sourceip": {"10.0.0.1"}}}}
