@@ -129,7 +129,7 @@ func (l *logger) take() []LogBatch {
 	batches := make([]LogBatch, 0, len(l.waiting))
 	for _, s := range l.waiting {
 		if s.dropped > 0 {
-			s.batch.Events = append(s.batch.Events, LogEvent{time.Now(), fmt.Sprintf(
+			s.batch.Events = append(s.batch.Events, LogEvent{s.lastTime(), fmt.Sprintf(
 				"[cloister] %d log events were dropped here: the function wrote faster than its log could be stored\n", s.dropped)})
 		}
 		batches = append(batches, s.batch)
@@ -137,6 +137,15 @@ func (l *logger) take() []LogBatch {
 	}
 	l.waiting, l.bytes = nil, 0
 	return batches
+}
+
+// lastTime is that of the last event that waits: what follows it in a batch
+// must not be earlier.
+func (s *logStream) lastTime() time.Time {
+	if n := len(s.batch.Events); n > 0 {
+		return s.batch.Events[n-1].Time
+	}
+	return time.Now()
 }
 
 // close flushes what waits and ends the writer.

@@ -137,7 +137,7 @@ func TestTheTailIsTheEndOfThisInvocation(t *testing.T) {
 func TestAFunctionThatFloodsItsLogIsTold(t *testing.T) {
 	l := &logger{sink: &memoryLogs{}, wake: make(chan struct{}, 1)}
 	loud, quiet := &logStream{}, &logStream{}
-	line := LogEvent{time.Now(), strings.Repeat("x", 1<<20)}
+	line := LogEvent{time.Now().Add(time.Hour), strings.Repeat("x", 1<<20)} // the clock was set back since
 	for range 7 {
 		l.add(loud, line)
 	}
@@ -145,6 +145,9 @@ func TestAFunctionThatFloodsItsLogIsTold(t *testing.T) {
 	batches := l.take()
 	if len(batches) != 2 || len(batches[0].Events) != 5 || !strings.Contains(batches[0].Events[4].Message, "3 log events were dropped") {
 		t.Errorf("got %d batches, the first of %d events", len(batches), len(batches[0].Events))
+	}
+	if events := batches[0].Events; events[4].Time.Before(events[3].Time) {
+		t.Errorf("what was dropped has a time of %v, after %v", events[4].Time, events[3].Time)
 	}
 	if got := batches[1].Events[0].Message; got != "still here\n" {
 		t.Errorf("the other function's log: %q", got)
