@@ -31,8 +31,8 @@ type Comparison struct {
 // any request at all (its account, its resource's) is taken for granted. It is
 // what IAM Access Analyzer's CheckNoNewAccess answers
 // (docs.aws.amazon.com/access-analyzer/latest/APIReference/API_CheckNoNewAccess.html).
-// It returns ErrNotCompared for NotPrincipal, for
-// policy variables in NotResource and for what is beyond its limits.
+// It returns ErrNotCompared for NotPrincipal, for policy variables in
+// NotResource and for what is beyond its limits.
 func Compare(existing, updated *Policy) (Comparison, error) {
 	if existing == nil {
 		existing = &Policy{kind: updated.kind}

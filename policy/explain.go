@@ -86,7 +86,7 @@ func Explain(ps *Policies, req *Request) *Explanation {
 		Action:    req.Action,
 		Resource:  req.Resource,
 		DecidedBy: d.reference(),
-		Steps:     steps(ps, req),
+		Steps:     Steps(ps, req),
 		Changes:   Changes(ps, req),
 	}
 }
@@ -104,8 +104,9 @@ func reference(n *Named, i int) StatementRef {
 	return StatementRef{Policy: n.Name, Statement: i, Sid: s.sid, Line: s.start.Line}
 }
 
-// steps walks the layers that speak to this principal, in Evaluate's order.
-func steps(ps *Policies, req *Request) []Step {
+// Steps walks the layers that speak to this principal, in Evaluate's order: the
+// part of Explain that says what was looked at.
+func Steps(ps *Policies, req *Request) []Step {
 	var all []Step
 	if layerRCP.speaksTo(&req.Principal) {
 		all = organization(layerRCP, ps.ResourceOrganization, req)

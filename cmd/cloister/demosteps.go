@@ -75,7 +75,7 @@ func (d *demo) allowOld(f demoFunction) error {
 	if err != nil {
 		return err
 	}
-	return callPlatform(d.ctx, at, platform.OpPutGuardrail, map[string]string{"Guardrail": guardrail.OldRuntime, "Mode": string(guardrail.Warn)}, &out)
+	return callPlatform(d.ctx, at, platform.OpPutGuardrail, &platform.PutGuardrailRequest{Guardrail: aws.String(guardrail.OldRuntime), Mode: aws.String(string(guardrail.Warn))}, &out)
 }
 
 func (d *demo) invoke(name, start string) error {

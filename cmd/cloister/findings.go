@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cloister/internal/awsapi"
 	"cloister/internal/awsapi/platform"
 )
 
@@ -45,24 +46,24 @@ func listFindings(ctx context.Context, o *options, everything bool) ([]finding, 
 	if err != nil {
 		return nil, err
 	}
-	in := map[string]string{"Status": "ACTIVE"}
-	if everything {
-		in = map[string]string{}
+	in := &platform.ListFindingsRequest{}
+	if !everything {
+		in.Status = awsapi.Ptr("ACTIVE")
 	}
 	found := []finding{}
 	for {
 		var page struct {
 			Findings  []finding
-			NextToken string
+			NextToken *string
 		}
 		if err := callPlatform(ctx, at, platform.OpListFindings, in, &page); err != nil {
 			return nil, err
 		}
 		found = append(found, page.Findings...)
-		if page.NextToken == "" {
+		if page.NextToken == nil {
 			return found, nil
 		}
-		in["NextToken"] = page.NextToken
+		in.NextToken = page.NextToken
 	}
 }
 

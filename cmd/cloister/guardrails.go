@@ -55,7 +55,7 @@ func listGuardrails(ctx context.Context, o *options) ([]guardrailState, error) {
 		return nil, err
 	}
 	var out struct{ Guardrails []guardrailState }
-	err = callPlatform(ctx, at, platform.OpListGuardrails, platform.ListGuardrailsRequest{}, &out)
+	err = callPlatform(ctx, at, platform.OpListGuardrails, &platform.ListGuardrailsRequest{}, &out)
 	return out.Guardrails, err
 }
 
@@ -72,7 +72,7 @@ next write, and the change is in the audit log.`,
 			if !guardrail.Mode(args[1]).Valid() {
 				return usageError{fmt.Errorf("%q is not enforce, warn or off", args[1])}
 			}
-			return putGuardrail(cmd, o, platform.PutGuardrailRequest{Guardrail: &args[0], Mode: &args[1]})
+			return putGuardrail(cmd, o, &platform.PutGuardrailRequest{Guardrail: &args[0], Mode: &args[1]})
 		},
 	}
 }
@@ -86,7 +86,7 @@ func newGuardrailsExempt(o *options) *cobra.Command {
   cloister guardrails exempt CLO-IAM-003 arn:aws:iam::123456789012:role/cloudformation --remove`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			in := platform.PutGuardrailRequest{Guardrail: &args[0], Exempt: &args[1]}
+			in := &platform.PutGuardrailRequest{Guardrail: &args[0], Exempt: &args[1]}
 			if remove {
 				in.Exempt, in.Unexempt = nil, &args[1]
 			}
@@ -97,27 +97,16 @@ func newGuardrailsExempt(o *options) *cobra.Command {
 	return cmd
 }
 
-func putGuardrail(cmd *cobra.Command, o *options, in platform.PutGuardrailRequest) error {
+func putGuardrail(cmd *cobra.Command, o *options, in *platform.PutGuardrailRequest) error {
 	var out struct{ Guardrails []guardrailState }
 	at, err := o.place()
 	if err != nil {
 		return err
 	}
-	if err := callPlatform(cmd.Context(), at, platform.OpPutGuardrail, present(in), &out); err != nil {
+	if err := callPlatform(cmd.Context(), at, platform.OpPutGuardrail, in, &out); err != nil {
 		return err
 	}
 	return printGuardrails(cmd.OutOrStdout(), o.json, out.Guardrails)
-}
-
-// present leaves out what is not given: the wire has no null.
-func present(in platform.PutGuardrailRequest) map[string]string {
-	given := map[string]string{}
-	for name, value := range map[string]*string{"Guardrail": in.Guardrail, "Mode": in.Mode, "Exempt": in.Exempt, "Unexempt": in.Unexempt} {
-		if value != nil {
-			given[name] = *value
-		}
-	}
-	return given
 }
 
 func printGuardrails(w io.Writer, asJSON bool, states []guardrailState) error {

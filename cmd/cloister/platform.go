@@ -19,8 +19,8 @@ import (
 )
 
 // callPlatform makes a call of the platform's own to a running node and reads the
-// answer into out.
-func callPlatform[In, Out any](ctx context.Context, at *place, op awsapi.Op[In, Out], in any, out any) error {
+// answer into out, which has Out's fields but times as wireTime.
+func callPlatform[In, Out any](ctx context.Context, at *place, op awsapi.Op[In, Out], in *In, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return err

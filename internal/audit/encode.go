@@ -1,8 +1,6 @@
 package audit
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -13,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/fxamacker/cbor/v2"
+	"github.com/google/uuid"
 )
 
 // Bounds of a record. What is longer is cut, never refused: a call does not
@@ -82,7 +81,7 @@ func bounded(rec *Record) Record {
 	}
 	r.Time = r.Time.UTC().Round(0)
 	if r.EventID == "" {
-		r.EventID = newEventID()
+		r.EventID = uuid.NewString()
 	}
 	for _, s := range []*string{&r.EventID, &r.RequestID, &r.EventSource, &r.EventName, &r.Region, &r.Account, &r.SourceIP, &r.ErrorCode} {
 		*s = cutText(*s, maxName)
@@ -197,19 +196,4 @@ func cutText(s string, n int) string {
 			return s[:end]
 		}
 	}
-}
-
-// newEventID is a random UUID (RFC 9562, version 4).
-func newEventID() string {
-	var b [16]byte
-	rand.Read(b[:])
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	text := make([]byte, 0, 36)
-	for i, part := range [][]byte{b[:4], b[4:6], b[6:8], b[8:10], b[10:]} {
-		if i > 0 {
-			text = append(text, '-')
-		}
-		text = hex.AppendEncode(text, part)
-	}
-	return string(text)
 }

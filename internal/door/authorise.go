@@ -52,8 +52,9 @@ func (d *Door) requireLiving(c *Call) error {
 	return nil
 }
 
-// Policies finds what binds p, false if it no longer exists. Services and the anonymous have no policies of
-// their own: only a resource's policy can allow them anything.
+// Policies finds what binds p, false if it no longer exists. Services and the
+// anonymous have no policies of their own: only a resource's policy can allow
+// them anything.
 func (d *Door) Policies(p *Principal) (*policy.Policies, bool) {
 	if p.Kind == policy.PrincipalService || p.Kind == policy.PrincipalAnonymous {
 		return &policy.Policies{}, true

@@ -13,7 +13,6 @@ var renamed = map[string]string{
 	"lambda:InvokeAsync":              "lambda:InvokeFunction",
 	"lambda:InvokeWithResponseStream": "lambda:InvokeFunction",
 	"lambda:GetLayerVersionByArn":     "lambda:GetLayerVersion",
-	"lambda:ListTags":                 "lambda:ListTags",
 }
 
 // existing are the actions of a service's operations.

@@ -80,11 +80,10 @@ func invalid(format string, args ...any) error {
 
 // supposed explains a request that might be made now.
 func (s *Service) supposed(c *door.Call, in *platform.ExplainRequest) (*platform.ExplainResponse, error) {
-	service, name, ok := strings.Cut(*in.Action, ":")
-	if !ok || service == "" || name == "" || strings.ContainsAny(*in.Action, "*? ") {
+	if !policy.IsAction(*in.Action) {
 		return nil, invalid("%q is not an action: write service:Operation, without wildcards.", *in.Action)
 	}
-	if *in.Resource != "*" && (!strings.HasPrefix(*in.Resource, "arn:") || strings.Count(*in.Resource, ":") < 5) {
+	if *in.Resource != "*" && !policy.IsARN(*in.Resource) {
 		return nil, invalid("%q is not an ARN, nor * for an action without resource.", *in.Resource)
 	}
 	out := &platform.ExplainResponse{Notes: []string{}}
@@ -194,7 +193,7 @@ func (s *Service) find(ctx context.Context, requestID string) (*audit.Record, er
 			return found, nil
 		}
 	}
-	return nil, awsapi.Errorf("ResourceNotFoundException", "The audit log has no request %s.", requestID)
+	return nil, awsapi.Errorf("ResourceNotFoundException", "The audit log has no request %s. cloister audit tail shows the newest.", requestID)
 }
 
 func shownTime(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

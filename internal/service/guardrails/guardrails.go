@@ -64,7 +64,7 @@ func put(c *door.Call, tx *store.Tx, in *api.PutGuardrailRequest) (*api.PutGuard
 	}
 	for _, rule := range rules {
 		if in.Exempt != nil && !rule.Exemptions {
-			return nil, awsapi.Errorf("ValidationException", "%s has no exemptions.", rule.ID)
+			return nil, awsapi.Errorf("ValidationException", "%s has no exemptions. Set its mode to warn to let what it finds pass.", rule.ID)
 		}
 		if err := change(c, tx, rule.ID, in); err != nil {
 			return nil, err

@@ -49,27 +49,25 @@ func (s *Service) getAccountAuthorizationDetails(c *door.Call, r store.Reader, i
 func entriesOf(r store.Reader, account string, filter []string) ([]entry, error) {
 	wants := func(what string) bool { return len(filter) == 0 || slices.Contains(filter, what) }
 	var all []entry
-	add := func(found []entry, err error) error {
-		all = append(all, found...)
-		return err
-	}
-	var errs []error
-	if wants(api.EntityTypeUser) {
-		errs = append(errs, add(entriesIn(r, userKind, account, "1", tellUser)))
-	}
-	if wants(api.EntityTypeGroup) {
-		errs = append(errs, add(entriesIn(r, groupKind, account, "2", tellGroup)))
-	}
-	if wants(api.EntityTypeRole) {
-		errs = append(errs, add(entriesIn(r, roleKind, account, "3", tellRole)))
-	}
-	errs = append(errs, add(policyEntries(r, account, wants)))
-	for _, err := range errs {
+	for _, list := range []struct {
+		of   string
+		read func() ([]entry, error)
+	}{
+		{api.EntityTypeUser, func() ([]entry, error) { return entriesIn(r, userKind, account, "1", tellUser) }},
+		{api.EntityTypeGroup, func() ([]entry, error) { return entriesIn(r, groupKind, account, "2", tellGroup) }},
+		{api.EntityTypeRole, func() ([]entry, error) { return entriesIn(r, roleKind, account, "3", tellRole) }},
+	} {
+		if !wants(list.of) {
+			continue
+		}
+		found, err := list.read()
 		if err != nil {
 			return nil, err
 		}
+		all = append(all, found...)
 	}
-	return all, nil
+	found, err := policyEntries(r, account, wants)
+	return append(all, found...), err
 }
 
 func entriesIn[T any](r store.Reader, k *kind[T], account, rank string, tell func(store.Reader, *T, *api.GetAccountAuthorizationDetailsResponse) error) ([]entry, error) {

@@ -19,8 +19,7 @@ func (s *Service) Named(r store.Reader, arn string) (*door.Principal, error) {
 	if arn == rootARN(s.account) {
 		return rootPrincipal(s.account, ""), nil
 	}
-	kind, path, _ := strings.Cut(strings.TrimPrefix(arn, "arn:aws:iam::"+s.account+":"), "/")
-	name := path[strings.LastIndexByte(path, '/')+1:]
+	kind, name := kindAndName(strings.TrimPrefix(arn, "arn:aws:iam::"+s.account+":"))
 	switch kind {
 	case "user":
 		u, err := exactly(r, userKind, s.account, arn, name)
@@ -42,6 +41,12 @@ func (s *Service) Named(r store.Reader, arn string) (*door.Principal, error) {
 		return s.anySession(found, session, err)
 	}
 	return nil, store.ErrNotFound
+}
+
+// kindAndName cuts the last part of an ARN, "user/with/path/alice".
+func kindAndName(resource string) (kind, name string) {
+	kind, path, _ := strings.Cut(resource, "/")
+	return kind, path[strings.LastIndexByte(path, '/')+1:]
 }
 
 // anySession is a session of a role that nothing narrows.
@@ -66,8 +71,7 @@ func notFound(err error) error {
 // Describe adds to a need the tags of the user, role or policy that its
 // resource is, for explanations.
 func (s *Service) Describe(r store.Reader, need *door.Need) error {
-	kind, path, _ := strings.Cut(strings.TrimPrefix(need.Resource, "arn:aws:iam::"+s.account+":"), "/")
-	name := path[strings.LastIndexByte(path, '/')+1:]
+	kind, name := kindAndName(strings.TrimPrefix(need.Resource, "arn:aws:iam::"+s.account+":"))
 	var tags []Tag
 	var err error
 	switch kind {

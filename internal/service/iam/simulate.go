@@ -97,20 +97,18 @@ func (s *Service) simulate(sim *simulation, in *api.SimulatePrincipalPolicyReque
 		return nil, err
 	}
 	for _, action := range in.ActionNames {
-		if service, name, ok := strings.Cut(action, ":"); !ok || service == "" || name == "" || strings.ContainsAny(action, "*? ") {
+		if !policy.IsAction(action) {
 			return nil, invalidInput("Invalid action name %s: write service:Operation, without wildcards.", action)
 		}
 	}
 	for _, resource := range in.ResourceArns {
-		if resource != "*" && !isARN(resource) {
+		if resource != "*" && !policy.IsARN(resource) {
 			return nil, invalidInput("Invalid resource ARN: %s", resource)
 		}
 	}
 	sim.settle()
 	return sim.page(in)
 }
-
-func isARN(s string) bool { return strings.HasPrefix(s, "arn:") && strings.Count(s, ":") >= 5 }
 
 func (s *Service) addInputs(sim *simulation, in *api.SimulatePrincipalPolicyRequest) error {
 	for i, text := range in.PolicyInputList {
@@ -166,7 +164,7 @@ func (sim *simulation) setCaller(in *api.SimulatePrincipalPolicyRequest) error {
 		return nil
 	}
 	parts := strings.SplitN(*in.CallerArn, ":", 6)
-	if !isARN(*in.CallerArn) || parts[2] != "iam" || !strings.HasPrefix(parts[5], "user/") {
+	if !policy.IsARN(*in.CallerArn) || parts[2] != "iam" || !strings.HasPrefix(parts[5], "user/") {
 		return invalidInput("Invalid CallerArn %s: it must be the ARN of an IAM user.", *in.CallerArn)
 	}
 	sim.principal = policy.Principal{Kind: policy.PrincipalUser, ARN: *in.CallerArn, Account: parts[4]}

@@ -61,7 +61,7 @@ func (sim *simulation) decide(action, resource string) *api.EvaluationResult {
 		MatchedStatements:    sim.matched(req),
 		MissingContextValues: []string{},
 	}
-	steps := policy.Explain(&sim.policies, req).Steps
+	steps := policy.Steps(&sim.policies, req)
 	if sim.policies.Organization != nil {
 		result.OrganizationsDecisionDetail = &api.OrganizationsDecisionDetail{AllowedByOrganizations: awsapi.Ptr(layerAllows(steps, policy.LayerOrganization))}
 	}

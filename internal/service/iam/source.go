@@ -16,11 +16,10 @@ func (s *Service) addSource(sim *simulation, r store.Reader, source string) erro
 	if !ok && strings.HasPrefix(source, "arn:aws:iam::") {
 		return noSuchEntity("The entity %s cannot be found.", source)
 	}
-	kind, path, named := strings.Cut(rest, "/")
-	name := path[strings.LastIndexByte(path, '/')+1:]
+	kind, name := kindAndName(rest)
 	sim.principal.ARN = source
 	switch {
-	case !ok || !named || name == "":
+	case !ok || name == "":
 	case kind == "user":
 		sim.isUser = true
 		return s.addUser(sim, r, source, name)
