@@ -71,7 +71,11 @@ func (l layer) look(ps *Policies, req *Request) finding {
 	case l == layerSCP:
 		return levels(ps.Organization, req, denies)
 	case l == layerResource:
-		return single(ps.Resource, req, denies)
+		f := single(ps.Resource, req, denies)
+		for i := 0; i < len(ps.Grants) && f.denies == ReasonNone; i++ {
+			f.lookForAllow(&ps.Grants[i], req, denies)
+		}
+		return f
 	case l == layerIdentity:
 		return list(ps.Identity, req, denies)
 	case l == layerBoundary:
@@ -120,6 +124,22 @@ func list(all []Named, req *Request, denies Reason) finding {
 		}
 	}
 	return f
+}
+
+// lookForAllow adds what one policy allows.
+func (f *finding) lookForAllow(n *Named, req *Request, denies Reason) {
+	if n.Policy == nil || !n.Policy.belongs(denies) {
+		return
+	}
+	for i := range n.Policy.statements {
+		s := &n.Policy.statements[i]
+		if s.deny || f.grant == grantDirect {
+			continue
+		}
+		if g := s.evaluate(req); g > f.grant {
+			f.grant, f.policy, f.statement = g, n, i
+		}
+	}
 }
 
 // look adds what one policy says. An Allow is looked at only if it could say

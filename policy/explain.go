@@ -114,8 +114,8 @@ func Steps(ps *Policies, req *Request) []Step {
 	if layerSCP.speaksTo(&req.Principal) {
 		all = append(all, organization(layerSCP, ps.Organization, req)...)
 	}
-	if ps.Resource != nil {
-		all = append(all, step(layerResource, []Named{*ps.Resource}, req))
+	if ps.Resource != nil || len(ps.Grants) > 0 {
+		all = append(all, resourceStep(ps, req))
 	}
 	if req.Principal.hasAccount() || len(ps.Identity) > 0 {
 		all = append(all, step(layerIdentity, ps.Identity, req))
@@ -137,6 +137,33 @@ func organization(l layer, levels [][]Named, req *Request) []Step {
 		all = append(all, s)
 	}
 	return all
+}
+
+// resourceStep tells the resource's policy and its grants.
+func resourceStep(ps *Policies, req *Request) Step {
+	s := step(layerResource, one(ps.Resource), req)
+	for i := range ps.Grants {
+		p := traceGrant(&ps.Grants[i], req)
+		s.Outcome = stronger(s.Outcome, p.Outcome)
+		s.Policies = append(s.Policies, p)
+	}
+	return s
+}
+
+// traceGrant is tracePolicy for what can only allow.
+func traceGrant(n *Named, req *Request) PolicyTrace {
+	t := tracePolicy(n, req, layerResource.denies())
+	t.Outcome = outcomeImplicit
+	for i := range t.Statements {
+		st := &t.Statements[i]
+		switch {
+		case st.Applies && st.Effect == "Deny":
+			st.Applies, st.Failed = false, "Kind"
+		case st.Applies:
+			t.Outcome = outcomeAllow
+		}
+	}
+	return t
 }
 
 func step(l layer, policies []Named, req *Request) Step {

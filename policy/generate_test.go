@@ -258,6 +258,9 @@ func drawPolicies(t *rapid.T, trust bool) *bothSets {
 		fast, plain := drawNamed(t, kind, 1, 1)
 		b.fast.Resource, b.plain.Resource = &fast[0], &plain[0]
 	}
+	if !trust && oneIn(t, 4, "grants") {
+		b.fast.Grants, b.plain.Grants = drawNamed(t, policy.KindResource, 1, 2)
+	}
 	if oneIn(t, 4, "scp") {
 		b.fast.Organization, b.plain.SCP = drawLevels(t, policy.KindOrganization)
 	}

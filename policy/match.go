@@ -22,6 +22,9 @@ func Deciding(ps *Policies, req *Request) []Match {
 	if ps.Resource != nil {
 		all = allowing(all, ps.Resource, req, layerResource)
 	}
+	for i := range ps.Grants {
+		all = allowing(all, &ps.Grants[i], req, layerResource)
+	}
 	return all
 }
 

@@ -116,6 +116,11 @@ type Policies struct {
 	HasSession bool // session policies were given, even if there are none
 	Resource   *Named
 
+	// Grants stand beside the resource's policy, each a policy of its kind that
+	// can only allow: the resource has allowed what its own policy or one of them
+	// allows. A Deny in one says nothing.
+	Grants []Named
+
 	// Organization holds service control policies, one slice for each level
 	// from the root to the account: each level must allow. ResourceOrganization
 	// holds the resource control policies of the resource's account likewise.

@@ -69,7 +69,7 @@ func (d *Door) decide(c *Call, need *Need) error {
 		return unauthenticated(sigv4.InvalidClientTokenID())
 	}
 	policies := *bound
-	policies.Resource = need.ResourcePolicy
+	policies.Resource, policies.Grants = need.ResourcePolicy, need.Grants
 	req := request(c, need)
 	decision := policy.Evaluate(&policies, &req)
 	decided := audit.Need{
@@ -80,10 +80,13 @@ func (d *Door) decide(c *Call, need *Need) error {
 		decided.Context = c.keys(need, req.ResourceAccount).all()
 	}
 	c.decided = append(c.decided, decided)
-	if !decision.Allowed {
-		return denial(decision.Message(&req))
+	if decision.Allowed {
+		return nil
 	}
-	return nil
+	if need.Named != "" {
+		req.Resource = need.Named
+	}
+	return denial(decision.Message(&req))
 }
 
 // policyName names the policy whose statement decided, if one did.

@@ -29,6 +29,11 @@ type Call struct {
 	UserAgent  string
 	Secure     bool // came by TLS, or never left the process
 
+	// Found is what the resolver found and its needs speak of, for the handler
+	// to act on: the same thing, whatever has changed since. For operations
+	// registered with Read or Act; a resolver sets it at every decision.
+	Found any
+
 	door      *Door
 	parent    *Call
 	in        any

@@ -15,9 +15,15 @@ type Need struct {
 
 	// ResourcePolicy is the resource's own policy, where it has one.
 	ResourcePolicy *policy.Named
+	// Grants of the resource, which allow as its own policy does.
+	Grants []policy.Named
 	// ResourcePolicyRequired says that identity policies alone never suffice
 	// (role trust policies, KMS keys).
 	ResourcePolicyRequired bool
+
+	// Named is what the caller called the resource, where that is not Resource:
+	// a denial says no more of it than the caller did. Empty for Resource.
+	Named string
 
 	// Context holds the condition keys of this need, in lower case: resource
 	// tags, request tags and the service's own keys.

@@ -39,6 +39,7 @@ type Policies struct {
 	Session    []string
 	HasSession bool
 	Resource   *string
+	Grants     []string
 	SCP, RCP   [][]string
 }
 
@@ -182,25 +183,32 @@ func implicit(p Policies, r Request) string {
 }
 
 // howResourceAllows returns the ways in which Allow statements of the resource
-// policy that apply name the caller: "caller", "behind" and "account".
+// policy and of grants that apply name the caller: "caller", "behind" and "account".
 func howResourceAllows(p Policies, r Request) map[string]bool {
 	how := map[string]bool{}
-	if p.Resource == nil {
-		return how
-	}
-	for _, s := range statements(*p.Resource) {
-		if s["Effect"] != "Allow" || !applies(s, r) {
-			continue
-		}
-		if s["NotPrincipal"] != nil {
-			how["caller"] = true
-		} else {
-			for way := range naming(s["Principal"], r.Principal) {
-				how[way] = true
+	for _, text := range ofResource(p) {
+		for _, s := range statements(text) {
+			if s["Effect"] != "Allow" || !applies(s, r) {
+				continue
+			}
+			if s["NotPrincipal"] != nil {
+				how["caller"] = true
+			} else {
+				for way := range naming(s["Principal"], r.Principal) {
+					how[way] = true
+				}
 			}
 		}
 	}
 	return how
+}
+
+// ofResource are the resource's policy and its grants.
+func ofResource(p Policies) []string {
+	if p.Resource == nil {
+		return p.Grants
+	}
+	return append([]string{*p.Resource}, p.Grants...)
 }
 
 // statement is a decoded statement, with the version's "has variables" in ".variables".

@@ -149,7 +149,7 @@ func (s *Service) decide(p *door.Principal, need *door.Need, req *policy.Request
 		return platform.Explanation{}, awsapi.Errorf("ResourceNotFoundException", "%s does not exist any more, and nothing binds it.", p.ARN)
 	}
 	policies := *bound
-	policies.Resource = need.ResourcePolicy
+	policies.Resource, policies.Grants = need.ResourcePolicy, need.Grants
 	return shown(policy.Explain(&policies, req)), nil
 }
 
