@@ -28,7 +28,8 @@ func newAudit(o *options) *cobra.Command {
 }
 
 func newAuditVerify(o *options) *cobra.Command {
-	var checkpoint, passphrase string
+	var checkpoint string
+	var keeper rootKey
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Recompute the whole audit log and say whether it was touched",
@@ -47,7 +48,11 @@ another machine, a log that was wholly rewritten is detected, too.`,
 				}
 				opts.Checkpoint = text
 			}
-			if keys, err := seal.Open(seal.RootOptions{Dir: o.dir, PassphraseFile: passphrase}); err == nil {
+			custody, err := keeper.custody()
+			if err != nil {
+				return err
+			}
+			if keys, err := seal.Open(seal.RootOptions{Dir: o.dir, Custody: custody}); err == nil {
 				opts.Keys = keys
 			}
 			opts.Progress = progress(cmd.ErrOrStderr(), "read", "MB of the audit log")
@@ -55,7 +60,7 @@ another machine, a log that was wholly rewritten is detected, too.`,
 		},
 	}
 	cmd.Flags().StringVar(&checkpoint, "checkpoint", "", "a checkpoint file that was kept elsewhere")
-	cmd.Flags().StringVar(&passphrase, "root-key-passphrase-file", "", "the root key's passphrase, to open the records as well")
+	keeper.flags(cmd, "root-key-")
 	return cmd
 }
 
@@ -81,7 +86,7 @@ func newAuditTail(o *options) *cobra.Command {
 	var follow bool
 	var lines int64
 	var filter audit.Filter
-	var passphrase string
+	var keeper rootKey
 	cmd := &cobra.Command{
 		Use:   "tail",
 		Short: "Print the newest audit records",
@@ -90,7 +95,11 @@ func newAuditTail(o *options) *cobra.Command {
   cloister audit tail --request-id 5f0c… --json | jq .needs`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			keys, err := seal.Open(seal.RootOptions{Dir: o.dir, PassphraseFile: passphrase})
+			custody, err := keeper.custody()
+			if err != nil {
+				return err
+			}
+			keys, err := seal.Open(seal.RootOptions{Dir: o.dir, Custody: custody})
 			if err != nil {
 				return err
 			}
@@ -104,7 +113,7 @@ func newAuditTail(o *options) *cobra.Command {
 	flags.StringVar(&filter.Principal, "principal", "", "only this principal (ARN, id or access key id)")
 	flags.StringVar(&filter.EventName, "event", "", "only this operation")
 	flags.StringVar((*string)(&filter.Outcome), "outcome", "", "only allowed, denied or failed calls")
-	flags.StringVar(&passphrase, "root-key-passphrase-file", "", "the root key's passphrase")
+	keeper.flags(cmd, "root-key-")
 	return cmd
 }
 

@@ -13,6 +13,7 @@ import (
 
 func newUp(o *options) *cobra.Command {
 	config := node.Config{Getenv: os.Getenv}
+	var keeper rootKey
 	verbose := false
 	cmd := &cobra.Command{
 		Use:   "up",
@@ -22,9 +23,13 @@ serve it prints one line, "ready URL". The first start makes the data directory,
 its keys, a local CA and the root credential of account ` + node.Account + `.`,
 		Example: `  cloister up
   cloister up --data ./data --listen 127.0.0.1:0
+  cloister up --root-key-tpm
   cloister up --store postgres://cloister@/cloister?host=/run/postgresql`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if config.Custody, err = keeper.custody(); err != nil {
+				return err
+			}
 			config.Dir = o.dir
 			setLogging(verbose)
 			return up(cmd, config)
@@ -33,7 +38,7 @@ its keys, a local CA and the root credential of account ` + node.Account + `.`,
 	flags := cmd.Flags()
 	flags.StringVar(&config.Listen, "listen", node.DefaultListen, "address to listen on; port 0 takes a free one")
 	flags.BoolVar(&config.Plaintext, "plaintext", false, "serve HTTP instead of HTTPS, on loopback only")
-	flags.StringVar(&config.PassphraseFile, "root-key-passphrase-file", "", "take the root key from the passphrase in this file")
+	keeper.flags(cmd, "root-key-")
 	flags.StringVar(&config.Store, "store", "", "keep state in PostgreSQL (postgres://…) instead of the data directory")
 	flags.StringVar(&config.Region, "region", node.DefaultRegion, "the node's region")
 	flags.BoolVar(&verbose, "verbose", false, "log more")

@@ -5,17 +5,19 @@ import (
 	"net"
 	"net/url"
 	"strings"
+
+	"cloister/internal/seal"
 )
 
 // Config is what a node is started with.
 type Config struct {
-	Dir            string // the data directory, made if need be
-	Listen         string // host:port; port 0 takes a free one
-	Plaintext      bool   // serve HTTP, on loopback only
-	PassphraseFile string // of the root key; empty: a key file in Dir
-	Store          string // empty: embedded in Dir; postgres://… : PostgreSQL
-	Region         string // empty: us-east-1
-	Getenv         func(string) string
+	Dir       string       // the data directory, made if need be
+	Listen    string       // host:port; port 0 takes a free one
+	Plaintext bool         // serve HTTP, on loopback only
+	Custody   seal.Custody // of the root key; nil: a file in Dir
+	Store     string       // empty: embedded in Dir; postgres://… : PostgreSQL
+	Region    string       // empty: us-east-1
+	Getenv    func(string) string
 }
 
 // DefaultListen is where a node listens if not told otherwise.

@@ -27,6 +27,7 @@ import (
 	"cloister/internal/service/iam"
 	"cloister/internal/service/lambda"
 	"cloister/internal/service/logs"
+	"cloister/internal/service/sealing"
 	"cloister/internal/service/sts"
 	"cloister/internal/store"
 )
@@ -87,7 +88,7 @@ func (n *Node) openDir(context.Context) (err error) {
 		return err
 	}
 	n.onClose(n.lock.Close)
-	n.keys, err = seal.Open(seal.RootOptions{Dir: n.config.Dir, PassphraseFile: n.config.PassphraseFile, Create: true})
+	n.keys, err = seal.Open(seal.RootOptions{Dir: n.config.Dir, Custody: n.config.Custody, Create: true})
 	return err
 }
 
@@ -130,6 +131,7 @@ func (n *Node) makeServices(context.Context) error {
 	n.logs.Register(n.door)
 	n.lambda.Register(n.door)
 	guardrails.Register(n.door)
+	sealing.New(n.keys, Account).Register(n.door)
 	explain.New(explain.Config{Audit: n.audit, Principals: n.iam, Views: map[string]explain.View{
 		"iam": n.iam.Describe, "sts": tokens.Describe, "lambda": n.lambda.Describe, "logs": n.logs.Describe,
 	}}).Register(n.door)

@@ -4,6 +4,7 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"fmt"
+	"sync/atomic"
 )
 
 // Keyring seals and opens values and blobs, and derives keys. It holds one
@@ -11,13 +12,19 @@ import (
 // for the life of the store, and one data key for each generation. New values
 // are sealed under the newest generation; each says which one it needs.
 //
-// A Keyring is safe for concurrent use: only the MAC keys, behind macs, are
-// added after Open.
+// A Keyring is safe for concurrent use.
 type Keyring struct {
-	stable  []byte
-	data    map[uint32]*dataKey
+	stable []byte
+	data   atomic.Pointer[dataKeys]
+	macs   macKeys
+	home   *home
+}
+
+// dataKeys are the generations. They do not change: a new one makes new
+// dataKeys.
+type dataKeys struct {
+	byID    map[uint32]*dataKey
 	current *dataKey
-	macs    macKeys
 }
 
 // dataKey is one generation.
@@ -35,13 +42,20 @@ func newDataKey(id uint32, key []byte) *dataKey {
 	}
 }
 
-func newKeyring(r *ring) *Keyring {
-	k := &Keyring{stable: r.Stable, data: map[uint32]*dataKey{}}
-	for _, g := range r.Generations {
-		k.current = newDataKey(g.ID, g.Key)
-		k.data[g.ID] = k.current
-	}
+func newKeyring(r *ring, h *home) *Keyring {
+	k := &Keyring{stable: r.Stable, home: h}
+	h.ring = r
+	k.data.Store(newDataKeys(r))
 	return k
+}
+
+func newDataKeys(r *ring) *dataKeys {
+	d := &dataKeys{byID: map[uint32]*dataKey{}}
+	for _, g := range r.Generations {
+		d.current = newDataKey(g.ID, g.Key)
+		d.byID[g.ID] = d.current
+	}
+	return d
 }
 
 // Derive returns n bytes of key for one purpose, the same for the life of the

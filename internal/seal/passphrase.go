@@ -7,8 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"unicode/utf8"
 
 	"golang.org/x/crypto/argon2"
@@ -22,9 +20,15 @@ var ErrWrongPassphrase = errors.New("the passphrase is wrong")
 // is locked with (NIST SP 800-63B section 5.1.1.1).
 const minPassphrase = 8
 
-// lock is root.json: how the passphrase becomes the root key, and a check
-// value that tells a wrong passphrase from damaged data. Whoever can read it
-// can try passphrases, at Argon2id's price for each.
+// PassphraseCustody derives the root key from a passphrase with Argon2id
+// (RFC 9106). Whoever can read root.json can try passphrases, at Argon2id's
+// price for each.
+type PassphraseCustody struct {
+	File string // holds the passphrase; only its owner may read it
+}
+
+// lock is how the passphrase becomes the root key, and a check value that
+// tells a wrong passphrase from damaged data.
 type lock struct {
 	KDF       string `json:"kdf"`
 	Time      uint32 `json:"time"`
@@ -57,54 +61,44 @@ func (l lock) root(passphrase Secret) Secret {
 
 func rootCheck(root Secret) []byte { return subkey(root.Reveal(), "root-check", 16) }
 
-func newLockedRoot(passphraseFile string) (Secret, []byte, error) {
-	passphrase, err := readPassphrase(passphraseFile)
+// Name implements [Custody].
+func (PassphraseCustody) Name() string { return "passphrase" }
+
+// Make implements [Custody]: another salt gives another root key.
+func (c PassphraseCustody) Make() (Secret, json.RawMessage, error) {
+	passphrase, err := readPassphrase(c.File)
 	if err != nil {
 		return Secret{}, nil, err
 	}
 	if utf8.RuneCount(passphrase.Reveal()) < minPassphrase {
-		return Secret{}, nil, fmt.Errorf("the passphrase in %s is shorter than %d characters: choose a longer one", passphraseFile, minPassphrase)
+		return Secret{}, nil, fmt.Errorf("the passphrase in %s is shorter than %d characters: choose a longer one", c.File, minPassphrase)
 	}
 	l := newLock()
 	root := l.root(passphrase)
 	l.Check = rootCheck(root)
-	content, err := json.MarshalIndent(l, "", "  ")
-	return root, append(content, '\n'), err
+	kept, err := json.Marshal(l)
+	return root, kept, err
 }
 
-func loadLockedRoot(o RootOptions) (Secret, error) {
-	l, err := readLock(o.lockFile())
-	if err != nil {
-		return Secret{}, err
+// Root implements [Custody].
+func (c PassphraseCustody) Root(kept json.RawMessage) (Secret, error) {
+	var l lock
+	err := strictly(kept, &l)
+	if err == nil {
+		err = l.validate()
 	}
-	passphrase, err := readPassphrase(o.PassphraseFile)
+	if err != nil {
+		return Secret{}, fmt.Errorf("root.json is damaged (%w): restore it from a backup", err)
+	}
+	passphrase, err := readPassphrase(c.File)
 	if err != nil {
 		return Secret{}, err
 	}
 	root := l.root(passphrase)
 	if subtle.ConstantTimeCompare(rootCheck(root), l.Check) != 1 {
-		return Secret{}, fmt.Errorf("%w: what is in %s does not open %s; give the passphrase that this directory was made with, without it nothing can be read", ErrWrongPassphrase, o.PassphraseFile, o.lockFile())
+		return Secret{}, fmt.Errorf("%w: what is in %s does not open it; give the passphrase that this directory was made with, without it nothing can be read", ErrWrongPassphrase, c.File)
 	}
 	return root, nil
-}
-
-func readLock(path string) (l lock, err error) {
-	content, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return l, fmt.Errorf("%w: %s does not exist; restore it from a backup", ErrNoRootKey, path)
-	}
-	if err != nil {
-		return l, err
-	}
-	d := json.NewDecoder(bytes.NewReader(content))
-	d.DisallowUnknownFields()
-	if err = d.Decode(&l); err == nil {
-		err = l.validate()
-	}
-	if err != nil {
-		return l, fmt.Errorf("%s is damaged (%w): restore it from a backup", path, err)
-	}
-	return l, nil
 }
 
 // readPassphrase drops one line end, which editors and echo add.

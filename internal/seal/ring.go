@@ -83,30 +83,37 @@ func (r *ring) validate() error {
 
 func ringAEAD(root Secret) *xaes { return newXAES(subkey(root.Reveal(), "keyring", keySize)) }
 
-func loadRing(dir string, root Secret) (*Keyring, error) {
-	sealed, err := os.ReadFile(ringFile(dir))
-	if errors.Is(err, fs.ErrNotExist) {
-		return adoptRing(dir, root)
+// loadRing reads the keyring that root opens. A change of the root key that was
+// cut off left two, of which one belongs to the root key that is there:
+// createRoot and Rotate explain the order. The one process that may write the
+// directory finishes such a change.
+func loadRing(dir string, root Secret, finish bool) (*ring, error) {
+	r, err := readRing(ringFile(dir), root)
+	if err == nil {
+		return r, nil
 	}
+	provisional, failed := readRing(provisionalRingFile(dir), root)
+	switch {
+	case failed == nil && finish:
+		return provisional, renameDurably(provisionalRingFile(dir), ringFile(dir))
+	case failed == nil:
+		return provisional, nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	case !errors.Is(failed, fs.ErrNotExist):
+		return nil, failed
+	}
+	return nil, fmt.Errorf("%s is missing: restore it from a backup, without it nothing that is stored can be read", ringFile(dir))
+}
+
+func readRing(path string, root Secret) (*ring, error) {
+	sealed, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the keyring: %w", err)
 	}
 	r, err := openRing(root, sealed)
 	if err != nil {
-		return nil, fmt.Errorf("%s does not belong to the root key beside it: restore both from the same backup (%w)", ringFile(dir), err)
+		return nil, fmt.Errorf("%s does not belong to the root key beside it: restore both from the same backup (%w)", path, err)
 	}
-	return newKeyring(r), nil
-}
-
-// adoptRing finishes a creation: createRoot explains the order.
-func adoptRing(dir string, root Secret) (*Keyring, error) {
-	sealed, err := os.ReadFile(provisionalRingFile(dir))
-	if err != nil {
-		return nil, fmt.Errorf("%s is missing: restore it from a backup, without it nothing that is stored can be read", ringFile(dir))
-	}
-	r, err := openRing(root, sealed)
-	if err != nil {
-		return nil, fmt.Errorf("%s does not belong to the root key beside it: restore keyring from a backup (%w)", provisionalRingFile(dir), err)
-	}
-	return newKeyring(r), renameDurably(provisionalRingFile(dir), ringFile(dir))
+	return r, nil
 }

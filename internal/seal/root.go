@@ -6,14 +6,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 )
 
 // RootOptions says where the root key is kept.
 type RootOptions struct {
-	Dir            string // holds root.key or root.json, and the keyring
-	PassphraseFile string // when set, the root key is derived from this file's content
-	Create         bool   // make root key and keyring when Dir has neither
+	Dir     string  // holds root.json and the keyring
+	Custody Custody // nil is FileCustody
+	Create  bool    // make root key and keyring when Dir has neither
 }
 
 // ErrNoRootKey is wrapped by what Open returns when there is no root key and
@@ -27,60 +26,44 @@ var ErrNoRootKey = errors.New("there is no root key")
 //
 // Only one process may call Open with Create for a directory at a time.
 func Open(opts RootOptions) (*Keyring, error) {
-	root, err := loadRoot(opts)
+	if opts.Custody == nil {
+		opts.Custody = FileCustody{}
+	}
+	root, made, err := loadRoot(opts.Dir, opts.Custody)
 	if errors.Is(err, ErrNoRootKey) && opts.Create {
-		root, err = createRoot(opts)
+		root, made, err = createRoot(opts)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return loadRing(opts.Dir, root)
-}
-
-func (o RootOptions) keyFile() string  { return filepath.Join(o.Dir, "root.key") }
-func (o RootOptions) lockFile() string { return filepath.Join(o.Dir, "root.json") }
-
-func loadRoot(o RootOptions) (Secret, error) {
-	switch {
-	case o.PassphraseFile == "" && exists(o.lockFile()):
-		return Secret{}, fmt.Errorf("the root key of %s is locked with a passphrase: name the file that holds it with --root-key-passphrase-file", o.Dir)
-	case o.PassphraseFile != "" && exists(o.keyFile()):
-		return Secret{}, fmt.Errorf("the root key of %s is in root.key and not locked with a passphrase: leave out --root-key-passphrase-file", o.Dir)
-	case o.PassphraseFile != "":
-		return loadLockedRoot(o)
+	h := &home{dir: opts.Dir, custody: opts.Custody, made: made.Made, owner: opts.Create, read: modified(ringFile(opts.Dir))}
+	r, err := loadRing(opts.Dir, root, opts.Create)
+	if err != nil {
+		return nil, err
 	}
-	return loadRootFile(o.keyFile())
+	return newKeyring(r, h), nil
 }
 
 // createRoot makes root key and keyring in an order that survives a crash
 // anywhere: the keyring under a provisional name, then the root key, then the
 // keyring's own name. A provisional keyring without a root key has sealed
-// nothing and is overwritten; one beside its root key is adopted by loadRing.
-func createRoot(o RootOptions) (Secret, error) {
+// nothing and is overwritten; one that the root key opens is adopted by
+// loadRing.
+func createRoot(o RootOptions) (Secret, *rootDocument, error) {
 	if exists(ringFile(o.Dir)) {
-		return Secret{}, fmt.Errorf("%s has a keyring but no root key: restore root.key or root.json from a backup; a new one could not open what is stored", o.Dir)
+		return Secret{}, nil, fmt.Errorf("%s has a keyring but no root key: restore root.json from a backup; a new one could not open what is stored", o.Dir)
 	}
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
-		return Secret{}, fmt.Errorf("make the directory of the root key: %w", err)
+		return Secret{}, nil, fmt.Errorf("make the directory of the root key: %w", err)
 	}
-	root, file, content, err := newRoot(o)
+	root, doc, err := makeRoot(o.Custody)
 	if err != nil {
-		return Secret{}, err
+		return Secret{}, nil, err
 	}
 	if err := writeDurably(provisionalRingFile(o.Dir), newRing().seal(root)); err != nil {
-		return Secret{}, err
+		return Secret{}, nil, err
 	}
-	return root, writeDurably(file, content)
-}
-
-// newRoot returns a new root key and the file that will give it back.
-func newRoot(o RootOptions) (root Secret, file string, content []byte, err error) {
-	if o.PassphraseFile != "" {
-		root, content, err = newLockedRoot(o.PassphraseFile)
-		return root, o.lockFile(), content, err
-	}
-	root = Secret{randomKey()}
-	return root, o.keyFile(), encodeRootFile(root), nil
+	return root, doc, doc.write(o.Dir)
 }
 
 func randomKey() []byte {

@@ -3,6 +3,7 @@ package seal
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,11 +43,19 @@ func says(t *testing.T, err error, parts ...string) {
 	}
 }
 
+// custodyOf is a passphrase's custody, or for no file the file's.
+func custodyOf(passphraseFile string) Custody {
+	if passphraseFile == "" {
+		return nil
+	}
+	return PassphraseCustody{passphraseFile}
+}
+
 // fresh makes a directory with a root key, and a value sealed under it.
 func fresh(t *testing.T, passphraseFile string) (dir string, sealed []byte) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "data")
-	k := mustOpen(t, RootOptions{Dir: dir, PassphraseFile: passphraseFile, Create: true})
+	k := mustOpen(t, RootOptions{Dir: dir, Custody: custodyOf(passphraseFile), Create: true})
 	return dir, k.Seal("t", []byte("k"), []byte("hello"))
 }
 
@@ -58,7 +67,7 @@ func TestRootKeyFileComesBack(t *testing.T) {
 			t.Errorf("create %v: opened %q, %v", create, got, err)
 		}
 	}
-	for _, name := range []string{"root.key", "keyring"} {
+	for _, name := range []string{"root.json", "keyring"} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		if err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: mode %v, %v; want 0600", name, info.Mode(), err)
@@ -73,13 +82,13 @@ func TestPassphraseComesBack(t *testing.T) {
 	file := writeFile(t, filepath.Join(t.TempDir(), "p"), "correct horse battery\n", 0o600)
 	dir, sealed := fresh(t, file)
 	withoutNewline := writeFile(t, filepath.Join(t.TempDir(), "p"), "correct horse battery", 0o600)
-	k := mustOpen(t, RootOptions{Dir: dir, PassphraseFile: withoutNewline})
+	k := mustOpen(t, RootOptions{Dir: dir, Custody: custodyOf(withoutNewline)})
 	if got, err := k.Open("t", []byte("k"), sealed); err != nil || string(got) != "hello" {
 		t.Errorf("opened %q, %v", got, err)
 	}
 
 	wrong := writeFile(t, filepath.Join(t.TempDir(), "p"), "correct horse batteries", 0o600)
-	_, err := Open(RootOptions{Dir: dir, PassphraseFile: wrong, Create: true})
+	_, err := Open(RootOptions{Dir: dir, Custody: custodyOf(wrong), Create: true})
 	says(t, err, wrong, "give the passphrase that this directory was made with")
 	if !errors.Is(err, ErrWrongPassphrase) || strings.Contains(err.Error(), "batteries") {
 		t.Errorf("error %q", err)
@@ -89,15 +98,19 @@ func TestPassphraseComesBack(t *testing.T) {
 func TestRootKeyThatOthersCanReadIsRefused(t *testing.T) {
 	for _, mode := range []os.FileMode{0o644, 0o640, 0o604, 0o660, 0o601} {
 		dir, _ := fresh(t, "")
-		if err := os.Chmod(filepath.Join(dir, "root.key"), mode); err != nil {
+		if err := os.Chmod(rootFile(dir), mode); err != nil {
 			t.Fatal(err)
 		}
 		_, err := Open(RootOptions{Dir: dir, Create: true})
-		says(t, err, "root.key has mode 0", "chmod 600")
+		says(t, err, "root.json has mode 0", "chmod 600")
 	}
 	file := writeFile(t, filepath.Join(t.TempDir(), "p"), "correct horse battery", 0o644)
-	_, err := Open(RootOptions{Dir: t.TempDir(), PassphraseFile: file, Create: true})
+	_, err := Open(RootOptions{Dir: t.TempDir(), Custody: custodyOf(file), Create: true})
 	says(t, err, "mode 0644", "chmod 600")
+}
+
+func rootJSON(custody, kept string) string {
+	return fmt.Sprintf(`{"custody": %q, "made": "2026-01-02T03:04:05Z", "kept": %s}`, custody, kept)
 }
 
 // Each case damages a good directory; opening it must fail with the next step
@@ -114,12 +127,15 @@ func TestDamagedCustodyIsRefused(t *testing.T) {
 		damage func(*testing.T, string)
 		want   []string
 	}{
-		{"root key lost", remove("root.key"), []string{"no root key", "restore root.key"}},
+		{"root key lost", remove("root.json"), []string{"no root key", "restore root.json"}},
 		{"keyring lost", remove("keyring"), []string{"keyring is missing", "backup"}},
-		{"root key emptied", replace("root.key", ""), []string{"not a root key file", "backup"}},
-		{"root key cut", replace("root.key", rootFilePrefix+"AAAA\n"), []string{"not a root key file"}},
+		{"root key emptied", replace("root.json", ""), []string{"is damaged", "backup"}},
+		{"root key cut", replace("root.json", rootJSON("file", `"cloister-root-key-1:AAAA"`)), []string{"does not hold a root key"}},
+		{"root key of another kind", replace("root.json", rootJSON("file", `{}`)), []string{"does not hold a root key"}},
+		{"custody of another version", replace("root.json", rootJSON("smartcard", `{}`)), []string{"smartcard", "the version of cloister"}},
 		{"root key of another", func(t *testing.T, dir string) {
-			replace("root.key", string(encodeRootFile(Secret{randomKey()})))(t, dir)
+			_, kept, _ := FileCustody{}.Make()
+			replace("root.json", rootJSON("file", string(kept)))(t, dir)
 		}, []string{"does not belong to the root key", "restore both"}},
 		{"keyring emptied", replace("keyring", ""), []string{"does not belong"}},
 		{"keyring of another", func(t *testing.T, dir string) {
@@ -167,8 +183,8 @@ func TestKeyringWithoutKeysIsRefused(t *testing.T) {
 func TestCustodyIsNotMixedUp(t *testing.T) {
 	file := writeFile(t, filepath.Join(t.TempDir(), "p"), "correct horse battery", 0o600)
 	plain, _ := fresh(t, "")
-	_, err := Open(RootOptions{Dir: plain, PassphraseFile: file, Create: true})
-	says(t, err, "leave out --root-key-passphrase-file")
+	_, err := Open(RootOptions{Dir: plain, Custody: custodyOf(file), Create: true})
+	says(t, err, "leave out the --root-key flags")
 	locked, _ := fresh(t, file)
 	_, err = Open(RootOptions{Dir: locked, Create: true})
 	says(t, err, "--root-key-passphrase-file")
@@ -181,7 +197,7 @@ func TestNothingIsMadeUnlessAsked(t *testing.T) {
 		t.Error(err)
 	}
 	file := writeFile(t, filepath.Join(t.TempDir(), "p"), "correct horse battery", 0o600)
-	_, err = Open(RootOptions{Dir: dir, PassphraseFile: file})
+	_, err = Open(RootOptions{Dir: dir, Custody: custodyOf(file)})
 	if !errors.Is(err, ErrNoRootKey) {
 		t.Error(err)
 	}
@@ -199,7 +215,7 @@ func TestPoorPassphrasesAreRefused(t *testing.T) {
 		"\u00e9\u00e9\u00e9\u00e9\u00e9": "shorter than 8",
 	} {
 		file := writeFile(t, filepath.Join(t.TempDir(), "p"), content, 0o600)
-		_, err := Open(RootOptions{Dir: t.TempDir(), PassphraseFile: file, Create: true})
+		_, err := Open(RootOptions{Dir: t.TempDir(), Custody: custodyOf(file), Create: true})
 		says(t, err, want)
 	}
 }
@@ -221,15 +237,15 @@ func TestDamagedLockIsRefused(t *testing.T) {
 		damage(&l)
 		content, _ := json.Marshal(l)
 		dir := t.TempDir()
-		writeFile(t, filepath.Join(dir, "root.json"), string(content), 0o600)
-		_, err := Open(RootOptions{Dir: dir, PassphraseFile: file})
+		writeFile(t, rootFile(dir), rootJSON("passphrase", string(content)), 0o600)
+		_, err := Open(RootOptions{Dir: dir, Custody: custodyOf(file)})
 		if err == nil || !strings.Contains(err.Error(), "damaged") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	dir := t.TempDir()
-	writeFile(t, filepath.Join(dir, "root.json"), `{"kdf":"argon2id","unknown":1}`, 0o600)
-	_, err := Open(RootOptions{Dir: dir, PassphraseFile: file})
+	writeFile(t, rootFile(dir), rootJSON("passphrase", `{"kdf":"argon2id","unknown":1}`), 0o600)
+	_, err := Open(RootOptions{Dir: dir, Custody: custodyOf(file)})
 	says(t, err, "damaged", "backup")
 }
 
@@ -241,9 +257,9 @@ func TestCreationCutShortIsFinished(t *testing.T) {
 			writeFile(t, provisionalRingFile(dir), string(newRing().seal(Secret{randomKey()})), 0o600)
 		},
 		"after the root key": func(t *testing.T, dir string) {
-			root := Secret{randomKey()}
+			root, kept, _ := FileCustody{}.Make()
 			writeFile(t, provisionalRingFile(dir), string(newRing().seal(root)), 0o600)
-			writeFile(t, filepath.Join(dir, "root.key"), string(encodeRootFile(root)), 0o600)
+			writeFile(t, rootFile(dir), rootJSON("file", string(kept)), 0o600)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -39,7 +39,7 @@ func (k *Keyring) NewSegmentReader(r io.ReaderAt, size int64, context []byte) (*
 	if err := readFullAt(r, header, 0); err != nil {
 		return nil, err
 	}
-	key, ok := k.data[binary.BigEndian.Uint32(header[1:])]
+	key, ok := k.generation(binary.BigEndian.Uint32(header[1:]))
 	if header[0] != formatSegments || !ok {
 		return nil, ErrTampered
 	}

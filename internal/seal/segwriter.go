@@ -26,13 +26,14 @@ type segmentWriter struct {
 // end and must be called: without it the blob does not open. It does not close
 // w. After an error nothing more is written. Not safe for concurrent use.
 func (k *Keyring) NewSegmentWriter(w io.Writer, context []byte) io.WriteCloser {
+	current := k.data.Load().current
 	header := make([]byte, segmentHeadSize)
 	header[0] = formatSegments
-	binary.BigEndian.PutUint32(header[1:], k.current.id)
+	binary.BigEndian.PutUint32(header[1:], current.id)
 	_, _ = rand.Read(header[prefixSize:]) // never fails
 	return &segmentWriter{
 		w:      w,
-		aead:   segmentAEAD(k.current, header, context),
+		aead:   segmentAEAD(current, header, context),
 		header: header,
 		buf:    make([]byte, 0, sealedSegmentSize),
 	}

@@ -31,11 +31,12 @@ var ErrTampered = errors.New("sealed data does not open: it was changed, cut, mo
 func (k *Keyring) Seal(table string, key, plaintext []byte) []byte {
 	out := make([]byte, headSize, Overhead+len(plaintext))
 	out[0] = formatValue
-	binary.BigEndian.PutUint32(out[1:], k.current.id)
+	current := k.data.Load().current
+	binary.BigEndian.PutUint32(out[1:], current.id)
 	nonce := out[prefixSize:headSize]
 	_, _ = rand.Read(nonce) // never fails
 	var scratch [256]byte
-	return k.current.values.seal(out, nonce, plaintext, aad(scratch[:0], out, table, key))
+	return current.values.seal(out, nonce, plaintext, aad(scratch[:0], out, table, key))
 }
 
 // Open is the inverse of Seal. Its only error is ErrTampered, and then no
@@ -44,7 +45,7 @@ func (k *Keyring) Open(table string, key, sealed []byte) ([]byte, error) {
 	if len(sealed) < Overhead || sealed[0] != formatValue {
 		return nil, ErrTampered
 	}
-	generation, ok := k.data[binary.BigEndian.Uint32(sealed[1:])]
+	generation, ok := k.generation(binary.BigEndian.Uint32(sealed[1:]))
 	if !ok {
 		return nil, ErrTampered
 	}

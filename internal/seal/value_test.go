@@ -15,7 +15,7 @@ var (
 	anyName = rapid.StringMatching(`[ab\x00]{0,4}`)
 )
 
-func testKeyring() *Keyring { return newKeyring(newRing()) }
+func testKeyring() *Keyring { return newKeyring(newRing(), &home{owner: true}) }
 
 func TestSealedValueOpensOnlyWhereItWasSealed(t *testing.T) {
 	k := testKeyring()
@@ -81,12 +81,12 @@ func TestSealingTwiceGivesDifferentBytes(t *testing.T) {
 // all of them.
 func TestOlderGenerationsStillOpen(t *testing.T) {
 	r := newRing()
-	before := newKeyring(r)
+	before := newKeyring(r, &home{owner: true})
 	value := before.Seal("t", []byte("k"), []byte("old"))
 	mac, derived := before.MAC("m", []byte("x")), before.Derive("d", 16)
 
 	r.Generations = append(r.Generations, generation{ID: 2, Key: randomKey()})
-	after := newKeyring(r)
+	after := newKeyring(r, &home{owner: true})
 	if got, err := after.Open("t", []byte("k"), value); err != nil || string(got) != "old" {
 		t.Errorf("opened %q, %v", got, err)
 	}

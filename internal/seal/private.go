@@ -1,37 +1,10 @@
 package seal
 
 import (
-	"encoding/base64"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"strings"
 )
-
-// rootFilePrefix names what the file is, for people and for secret scanners.
-const rootFilePrefix = "cloister-root-key-1:"
-
-func encodeRootFile(root Secret) []byte {
-	return []byte(rootFilePrefix + base64.StdEncoding.EncodeToString(root.Reveal()) + "\n")
-}
-
-func loadRootFile(path string) (Secret, error) {
-	content, err := readPrivate(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return Secret{}, fmt.Errorf("%w: %s does not exist; restore it from a backup", ErrNoRootKey, path)
-	}
-	if err != nil {
-		return Secret{}, err
-	}
-	encoded, ok := strings.CutPrefix(strings.TrimSuffix(string(content), "\n"), rootFilePrefix)
-	key, err := base64.StdEncoding.Strict().DecodeString(encoded)
-	if !ok || err != nil || len(key) != keySize {
-		return Secret{}, fmt.Errorf("%s is not a root key file: restore it from a backup", path)
-	}
-	return Secret{key}, nil
-}
 
 // maxPrivateFile bounds what is read from a file that holds one secret.
 const maxPrivateFile = 64 << 10
