@@ -151,11 +151,7 @@ func (l *Log) Append(rec *Record) error {
 	if err := l.Healthy(); err != nil {
 		return err
 	}
-	record, err := encode(rec, 0)
-	if err != nil {
-		return err
-	}
-	return l.push(pending{record: record})
+	return l.push(pending{record: encode(rec, 0)})
 }
 
 // Healthy is nil while the log can be written. After a failed write or fsync it

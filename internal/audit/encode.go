@@ -17,13 +17,14 @@ import (
 // Bounds of a record. What is longer is cut, never refused: a call does not
 // escape the log by being too long for it.
 const (
-	maxRecord  = 64 << 10 // encoded
-	maxName    = 256      // codes, names, identifiers
-	maxARN     = 2048
-	maxMessage = 4096
-	maxBody    = 24 << 10 // Request and Response, each
-	maxNeeds   = 64
-	maxVia     = 16
+	maxRecord   = 64 << 10 // encoded
+	usualRecord = 1 << 10  // encoded: most are shorter
+	maxName     = 256      // codes, names, identifiers
+	maxARN      = 2048
+	maxMessage  = 4096
+	maxBody     = 24 << 10 // Request and Response, each
+	maxNeeds    = 64
+	maxVia      = 16
 
 	maxContext       = 6 << 10 // of one need, keys and values together
 	maxContextKeys   = 48      // decoding takes no more than 64 in a map
@@ -37,10 +38,7 @@ type stored struct {
 	Record Record `cbor:"2,keyasint"`
 }
 
-var (
-	encoding = must(cbor.EncOptions{Time: cbor.TimeRFC3339Nano}.EncMode())
-	decoding = must(cbor.DecOptions{MaxArrayElements: 1024, MaxMapPairs: 64, MaxNestedLevels: 8}.DecMode())
-)
+var decoding = must(cbor.DecOptions{MaxArrayElements: 1024, MaxMapPairs: 64, MaxNestedLevels: 8}.DecMode())
 
 func must[T any](v T, err error) T {
 	if err != nil {
@@ -50,18 +48,15 @@ func must[T any](v T, err error) T {
 }
 
 // encode is the bounded, complete form of rec in CBOR.
-func encode(rec *Record, seq uint64) ([]byte, error) {
+func encode(rec *Record, seq uint64) []byte {
 	s := stored{Seq: seq, Record: bounded(rec)}
-	b, err := encoding.Marshal(&s)
-	if err == nil && len(b) > maxRecord {
+	b := appendStored(make([]byte, 0, usualRecord), &s)
+	if len(b) > maxRecord {
 		s.Record.Request, s.Record.Response = tooLong(rec.Request), tooLong(rec.Response)
 		s.Record.Needs, s.Record.SessionPolicies = nil, nil
-		b, err = encoding.Marshal(&s)
+		b = appendStored(b[:0], &s)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("audit: encode a record: %w", err)
-	}
-	return b, nil
+	return b
 }
 
 // decode is the inverse of encode.

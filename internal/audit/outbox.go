@@ -126,10 +126,7 @@ func (l *Log) Stage(tx *store.Tx, rec *Record) error {
 		return err
 	}
 	seq := l.claims.next()
-	record, err := encode(rec, seq)
-	if err != nil {
-		return err
-	}
+	record := encode(rec, seq)
 	if err := outbox.Insert(tx, store.K(l.id.node, seq), &staged{record}); err != nil {
 		return fmt.Errorf("audit: stage a record: %w", err)
 	}

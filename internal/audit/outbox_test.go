@@ -69,7 +69,7 @@ func (h *house) change(n int, end error) error {
 // the answer came: nothing in this process learns of it.
 func (h *house) commitUnseen(n int, seq uint64) []byte {
 	h.t.Helper()
-	record := must1(encode(call(n), seq))(h.t)
+	record := encode(call(n), seq)
 	must0(h.t, h.db.Update(context.Background(), func(tx *store.Tx) error {
 		return outbox.Insert(tx, store.K(h.log.id.node, seq), &staged{record})
 	}))

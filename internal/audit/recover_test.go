@@ -48,7 +48,7 @@ func appendForged(t tester, dir string, sealed []byte) {
 
 // What a crash leaves behind the last checkpoint is set aside, whatever it is.
 func TestOpenCutsAnUnfinishedEnd(t *testing.T) {
-	sealed := testKeys().Seal(sealTable, indexKey(30), must1(encode(call(30), 0))(t))
+	sealed := testKeys().Seal(sealTable, indexKey(30), encode(call(30), 0))
 	whole := forgedEntry(30, sealed)
 	torn := append(append([]byte(nil), whole[:len(whole)-1]...), whole[len(whole)-1]^1)
 	for name, c := range map[string]struct {
