@@ -1,0 +1,3 @@
+// Package secrets holds the scanner of secrets against gitleaks' own detector:
+// on the same files both must find the same.
+package secrets
