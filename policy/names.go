@@ -13,3 +13,7 @@ func IsAction(text string) bool {
 func IsARN(text string) bool {
 	return strings.HasPrefix(text, "arn:") && strings.Count(text, ":") >= arnParts-1
 }
+
+// Literal writes text for a policy of version 2012-10-17 so that it stands for
+// itself alone: no part of it is taken for a wildcard or a policy variable.
+func Literal(text string) string { return literal(text, true) }

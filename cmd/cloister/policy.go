@@ -15,11 +15,11 @@ import (
 func newPolicy(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "policy",
-		Short: "Work on policy files, without a node",
+		Short: "Write and compare policies",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newPolicyCompare(o))
+	cmd.AddCommand(newPolicyCompare(o), newPolicyGenerate(o))
 	return cmd
 }
 

@@ -22,6 +22,7 @@ import (
 	"cloister/internal/door"
 	"cloister/internal/guardrail"
 	"cloister/internal/seal"
+	"cloister/internal/service/activity"
 	"cloister/internal/service/explain"
 	"cloister/internal/service/guardrails"
 	"cloister/internal/service/iam"
@@ -135,6 +136,7 @@ func (n *Node) makeServices(context.Context) error {
 	explain.New(explain.Config{Audit: n.audit, Principals: n.iam, Views: map[string]explain.View{
 		"iam": n.iam.Describe, "sts": tokens.Describe, "lambda": n.lambda.Describe, "logs": n.logs.Describe,
 	}}).Register(n.door)
+	activity.New(n.audit).Register(n.door)
 	if err := n.lambda.Start(n.plane); err != nil {
 		return err
 	}
