@@ -15,7 +15,7 @@ var floors = []struct {
 	{"internal/awsapi", 0},
 	{"internal/seal", 0},
 	{"internal/secretscan", 0},
-	{"internal/egress", 0},
+	{"internal/dial", 0},
 	{"internal/store", 1},
 	{"internal/blob", 1},
 	{"internal/cell", 1},
