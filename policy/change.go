@@ -153,6 +153,7 @@ func allowStatement(kind Kind, req *Request, variables bool) (json.RawMessage, b
 		Principal any `json:",omitempty"`
 		Action    string
 		Resource  string `json:",omitempty"`
+		Condition any    `json:",omitempty"`
 	}{Effect: "Allow", Action: req.Action}
 	switch {
 	case kind == KindResourceOrganization:
@@ -161,6 +162,7 @@ func allowStatement(kind Kind, req *Request, variables bool) (json.RawMessage, b
 		if s.Principal = principalElement(&req.Principal); s.Principal == nil {
 			return nil, false
 		}
+		s.Condition = sourceCondition(req, variables)
 	}
 	if kind.hasResource() {
 		s.Resource = "*"
@@ -169,6 +171,31 @@ func allowStatement(kind Kind, req *Request, variables bool) (json.RawMessage, b
 		}
 	}
 	return marshal(s), true
+}
+
+// sourceCondition binds a statement for a service to what the service acts for:
+// without it any customer of the service could have it act (the confused deputy,
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html).
+func sourceCondition(req *Request, variables bool) any {
+	if req.Principal.Kind != PrincipalService {
+		return nil
+	}
+	condition := map[string]map[string]string{}
+	for _, bound := range []struct{ operator, key string }{{"ArnEquals", "aws:SourceArn"}, {"StringEquals", "aws:SourceAccount"}} {
+		values, _ := req.context().Values(strings.ToLower(bound.key))
+		if len(values) != 1 || bound.operator == "ArnEquals" && !IsARN(values[0]) {
+			continue
+		}
+		text := literal(values[0], variables)
+		if !variables && strings.ContainsAny(text, "*?") {
+			continue
+		}
+		condition[bound.operator] = map[string]string{bound.key: text}
+	}
+	if len(condition) == 0 {
+		return nil
+	}
+	return condition
 }
 
 // principalElement names a principal: a session by its role, as the names of

@@ -261,6 +261,11 @@ func TestChanges(t *testing.T) {
 		{"the trust policy lacks the role", policy.Policies{Identity: identity(allow), Resource: &trust},
 			policy.Request{Principal: role, Action: "sts:AssumeRole", Resource: "arn:aws:iam::123456789012:role/t", ResourcePolicyRequired: true},
 			`[{"kind":"add statement","layer":"resource-based policy","policy":"trust","statement":{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:role/r"},"Action":"sts:AssumeRole"}}]`},
+		{"a service for its source", policy.Policies{}, policy.Request{
+			Principal: policy.Principal{Kind: policy.PrincipalService, Service: "s3.amazonaws.com"},
+			Action:    "lambda:InvokeFunction", Resource: "arn:aws:lambda:us-east-1:123456789012:function:f",
+			Context: policy.MapContext{"aws:sourcearn": {"arn:aws:s3:::b*"}, "aws:sourceaccount": {"123456789012"}},
+		}, `[{"kind":"add statement","layer":"resource-based policy","statement":{"Effect":"Allow","Principal":{"Service":"s3.amazonaws.com"},"Action":"lambda:InvokeFunction","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f","Condition":{"ArnEquals":{"aws:SourceArn":"arn:aws:s3:::b${*}"},"StringEquals":{"aws:SourceAccount":"123456789012"}}}}]`},
 		{"a service", policy.Policies{}, policy.Request{Principal: policy.Principal{Kind: policy.PrincipalService, Service: "sns.amazonaws.com"}, Action: "lambda:InvokeFunction", Resource: "arn:aws:lambda:us-east-1:123456789012:function:f"},
 			`[{"kind":"add statement","layer":"resource-based policy","statement":{"Effect":"Allow","Principal":{"Service":"sns.amazonaws.com"},"Action":"lambda:InvokeFunction","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f"}}]`},
 		{"the anonymous are not let in", policy.Policies{}, policy.Request{Action: "s3:GetObject", Resource: "*"}, `null`},
