@@ -2,8 +2,10 @@ package invoke
 
 import (
 	"maps"
+	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // environment is everything a cell has for its environment: what AWS sets, the
@@ -11,7 +13,7 @@ import (
 // them override. Names that AWS reserves are refused where they are set, and
 // cannot win here either.
 // docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
-func environment(fn *Function, runtime []string, c Credentials, stream string) []string {
+func environment(fn *Function, ofRuntime []string, c Credentials, stream string) []string {
 	env := map[string]string{
 		"LANG":             "en_US.UTF-8",
 		"TZ":               ":UTC",
@@ -19,7 +21,10 @@ func environment(fn *Function, runtime []string, c Credentials, stream string) [
 		"LD_LIBRARY_PATH":  "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
 		"AWS_ENDPOINT_URL": "http://" + addrPlatform,
 	}
-	setAll(env, runtime)
+	if strings.HasPrefix(fn.Runtime, "provided") {
+		env["GOMAXPROCS"] = strconv.Itoa(fn.processors(runtime.NumCPU()))
+	}
+	setAll(env, ofRuntime)
 	maps.Copy(env, fn.Env)
 	maps.Copy(env, reserved(fn, c, stream))
 	out := make([]string, 0, len(env))

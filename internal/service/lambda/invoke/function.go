@@ -58,3 +58,11 @@ func (f *Function) poolKey() string {
 func (f *Function) cpuMillis() int {
 	return max(f.MemoryMB*1000/1769, 70)
 }
+
+// processors is how many processors, of so many that the machine has, the
+// function's share comes to, rounded up. A Go program that is told keeps one
+// request's work on as many threads; otherwise, at one request at a time, its
+// threads wake each other for nothing, which took a third of all time.
+func (f *Function) processors(machine int) int {
+	return min((f.cpuMillis()+999)/1000, machine)
+}

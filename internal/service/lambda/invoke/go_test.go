@@ -40,6 +40,7 @@ func TestGo(t *testing.T) {
 		{name: "an error", files: files, event: `"error"`, want: `Unhandled errorString: as asked`},
 		{name: "a panic", files: files, event: `"panic"`, want: `Unhandled string: as asked`, log: `Error: Runtime exited with error: exit status 1`},
 		{name: "the context", files: files, event: `"context"`, want: `\["` + arn + `","f"\]`},
+		{name: "its processors", files: files, event: `"processors"`, want: `1`},
 		{name: "a reader", files: files, event: `"stream"`, want: `(?:0123456789)+`},
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"runtime"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -22,6 +23,8 @@ func handle(ctx context.Context, event json.RawMessage) (any, error) {
 	case `"context"`:
 		c, _ := lambdacontext.FromContext(ctx)
 		return []string{c.InvokedFunctionArn, lambdacontext.FunctionName}, nil
+	case `"processors"`:
+		return runtime.GOMAXPROCS(0), nil
 	case `"stream"`:
 		return io.Reader(strings.NewReader(strings.Repeat("0123456789", 10000))), nil
 	}
