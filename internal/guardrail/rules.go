@@ -29,6 +29,9 @@ const (
 	OpenTrust         = "CLO-IAM-002"
 	AdministratorRole = "CLO-IAM-003"
 	OldRuntime        = "CLO-LAMBDA-001"
+	EnvironmentSecret = "CLO-SECRET-001"
+	CodeSecret        = "CLO-SECRET-002"
+	LayerSecret       = "CLO-SECRET-003"
 )
 
 var rules = []Rule{
@@ -36,6 +39,9 @@ var rules = []Rule{
 	{ID: OpenTrust, Name: "no-open-trust", Title: "No role's trust policy is open to everyone", Severity: Critical},
 	{ID: AdministratorRole, Name: "no-administrator-functions", Title: "No role that a function can take has AdministratorAccess", Severity: Critical, Exemptions: true},
 	{ID: OldRuntime, Name: "no-unsupported-runtimes", Title: "No function runs on a runtime that its makers no longer support", Severity: High},
+	{ID: EnvironmentSecret, Name: "no-secrets-in-environment", Title: "No function's environment holds a secret in clear text", Severity: Critical, Exemptions: true},
+	{ID: CodeSecret, Name: "no-secrets-in-code", Title: "No function's code holds a secret in clear text", Severity: Critical, Exemptions: true},
+	{ID: LayerSecret, Name: "no-secrets-in-layers", Title: "No layer holds a secret in clear text", Severity: Critical, Exemptions: true},
 }
 
 // Rules lists all rules by identifier.

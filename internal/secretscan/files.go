@@ -67,6 +67,13 @@ func fileSize(d fs.DirEntry) int64 {
 	return info.Size()
 }
 
+// File scans one file of a name.
+func File(ctx context.Context, name string, r io.Reader, progress Progress) (*Report, error) {
+	s := newScanning(ctx, progress)
+	s.add(name, 0, func() (io.ReadCloser, error) { return io.NopCloser(r), nil })
+	return s.wait(ctx.Err())
+}
+
 // Zip scans the files in a zip archive. Zips within it are not opened.
 func Zip(ctx context.Context, r io.ReaderAt, size int64, progress Progress) (*Report, error) {
 	archive, err := zip.NewReader(r, size)

@@ -145,10 +145,15 @@ func (s *secrets) useFunction() {
 	s.must("iam:CreateUser", map[string]any{"UserName": "target"})
 	s.remember(s.must("iam:CreateAccessKey", map[string]any{"UserName": "target"}))
 	s.remember(s.must("sts:GetSessionToken", map[string]any{}))
-	s.must("lambda:CreateFunction", map[string]any{
+	create := map[string]any{
 		"FunctionName": "target", "Runtime": "python3.11", "Handler": "fn.handler", "Role": roleARN, "Timeout": 30.0,
 		"Code": map[string]any{"ZipFile": zipOf(s.t, "fn.py", handler)}, "Environment": map[string]any{"Variables": map[string]any{"PASSWORD": mark}},
-	})
+	}
+	if status, body := s.call(operation("lambda:CreateFunction"), create, s.root); status != 400 || !bytes.Contains(body, []byte("CLO-SECRET-001")) {
+		s.t.Errorf("a secret in the environment: %d %s", status, body)
+	}
+	s.must("cloister:PutGuardrail", map[string]any{"Guardrail": "CLO-SECRET-001", "Mode": "warn"})
+	s.must("lambda:CreateFunction", create)
 	for _, event := range []string{`{"token":"` + mark + `"}`, `{"fail":true,"token":"` + mark + `"}`} {
 		in := map[string]any{"FunctionName": "target", "Payload": []byte(event), "LogType": "Tail",
 			"ClientContext": base64.StdEncoding.EncodeToString([]byte(`{"custom":{"token":"` + mark + `"}}`))}

@@ -5,6 +5,7 @@ import (
 
 	api "cloister/internal/awsapi/lambda"
 	"cloister/internal/door"
+	"cloister/internal/guardrail"
 	"cloister/internal/store"
 )
 
@@ -42,6 +43,10 @@ func (s *Service) createFunction(c *door.Call, in *api.CreateFunctionRequest) (*
 	var out *api.FunctionConfiguration
 	err = s.withCode(c, in.Code.ZipFile, func(code codeRef) error {
 		v.Code = code
+		scan, err := s.scanOf(c, guardrail.CodeSecret, in.Code.ZipFile)
+		if err != nil {
+			return err
+		}
 		return c.Commit(func(tx *store.Tx) (err error) {
 			if v.Layers, err = resolveLayers(c, tx, in.Layers); err != nil {
 				return err
@@ -50,6 +55,9 @@ func (s *Service) createFunction(c *door.Call, in *api.CreateFunctionRequest) (*
 				return err
 			}
 			if err := s.guardFunction(c, tx, f, v); err != nil {
+				return err
+			}
+			if err := s.guardCode(c, tx, f, scan); err != nil {
 				return err
 			}
 			out, err = insertFunction(tx, f, in, *v)

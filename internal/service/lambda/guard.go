@@ -1,8 +1,13 @@
 package lambda
 
 import (
+	"bytes"
+	"fmt"
+	"sync"
+
 	"cloister/internal/door"
 	"cloister/internal/guardrail"
+	"cloister/internal/secretscan"
 	"cloister/internal/store"
 )
 
@@ -12,5 +17,35 @@ func (s *Service) guardFunction(c *door.Call, tx *store.Tx, f ref, v *version) e
 	if err := s.guard.Runtime(tx, subject, v.Runtime); err != nil {
 		return err
 	}
+	if err := s.guard.EnvironmentSecrets(tx, subject, v.Environment); err != nil {
+		return err
+	}
 	return s.guard.FunctionRole(tx, subject, v.Role)
+}
+
+// guardCode asks the guardrails about code that a function is about to have.
+func (s *Service) guardCode(c *door.Call, tx *store.Tx, f ref, scan guardrail.Scan) error {
+	return s.guard.CodeSecrets(tx, &guardrail.Subject{Account: f.Account, Resource: f.functionARN(), Time: c.Time}, scan)
+}
+
+// layerSubject is a version of a layer to the guardrails.
+func layerSubject(c *door.Call, l layerID) *guardrail.Subject {
+	return &guardrail.Subject{
+		Account: l.Account, Resource: layerARN(l.Account, l.Region, l.Name), Part: fmt.Sprintf("version %d", l.Number), Time: c.Time,
+	}
+}
+
+// scanOf scans a package for a rule: at once where the rule wants to know, so
+// that no transaction waits for it.
+func (s *Service) scanOf(c *door.Call, rule string, zip []byte) (guardrail.Scan, error) {
+	scan := sync.OnceValues(func() (*secretscan.Report, error) {
+		return secretscan.Zip(c, bytes.NewReader(zip), int64(len(zip)), nil)
+	})
+	return scan, c.View(func(r store.Reader) error {
+		set, err := guardrail.Of(r, c.Account, rule)
+		if err == nil && set.Mode != guardrail.Off {
+			_, err = scan()
+		}
+		return err
+	})
 }

@@ -107,3 +107,107 @@ func (h *harness) roleState(trust string, administrator bool) {
 		return h.config.Guardrails.RoleState(tx, &guardrail.Subject{Account: doortest.Account, Resource: goodRole}, administrator, p)
 	}))
 }
+
+// aSecret is put together here so that this file has none.
+var aSecret = "ghp_" + "x9Yb2KfLq0Zr7Tw4Vc1Nd8Ms5Jh3Gp6RaUeQ"
+
+// wantNoSecret fails if what a caller or an administrator is told has it.
+func (h *harness) wantNoSecret(what, text string) {
+	h.t.Helper()
+	if strings.Contains(text, aSecret[4:16]) {
+		h.t.Errorf("%s has the secret: %s", what, text)
+	}
+}
+
+func TestSecretsInTheEnvironmentAreRefused(t *testing.T) {
+	h := newHarness(t)
+	h.create("g", "hello")
+	environment := &api.Environment{Variables: map[string]string{"DB_PASSWORD": "tiger", "CONFIG": aSecret, "STAGE": "prod"}}
+	in := createRequest("f", "hello")
+	in.Environment = environment
+	_, err := do(h, h.Root(), api.OpCreateFunction, in)
+	wantViolation(t, err, guardrail.EnvironmentSecret)
+	if !strings.Contains(err.Error(), "CONFIG (github-pat), DB_PASSWORD (credential-name). Move it into Secrets Manager (aws secretsmanager create-secret ") || strings.Contains(err.Error(), "tiger") {
+		t.Errorf("the refusal is %v", err)
+	}
+	h.wantNoSecret("the refusal", err.Error())
+	update := &api.UpdateFunctionConfigurationRequest{FunctionName: ptr("g"), Environment: environment}
+	_, err = do(h, h.Root(), api.OpUpdateFunctionConfiguration, update)
+	wantViolation(t, err, guardrail.EnvironmentSecret)
+
+	h.setMode(guardrail.Warn)
+	_, err = do(h, h.Root(), api.OpUpdateFunctionConfiguration, update)
+	h.must(err)
+	if found := h.active(); len(found) != 1 || found[0] != guardrail.EnvironmentSecret {
+		t.Errorf("found %v", found)
+	}
+	h.findingsHaveNoSecret()
+	update.Environment = &api.Environment{Variables: map[string]string{"SECRET_ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:x"}}
+	_, err = do(h, h.Root(), api.OpUpdateFunctionConfiguration, update)
+	h.must(err)
+	if found := h.active(); len(found) != 0 {
+		t.Errorf("still found %v", found)
+	}
+	h.setMode(guardrail.Off)
+	_, err = do(h, h.Root(), api.OpCreateFunction, in)
+	h.must(err)
+}
+
+func (h *harness) findingsHaveNoSecret() {
+	h.t.Helper()
+	h.must(h.view(func(r store.Reader) error {
+		found, _, err := guardrail.Findings(r, doortest.Account, "", "", 100)
+		for _, f := range found {
+			h.wantNoSecret("the finding", f.Text)
+		}
+		return err
+	}))
+}
+
+func TestSecretsInCodeAndLayersAreRefused(t *testing.T) {
+	h := newHarness(t)
+	code := "import os\n\ntoken = '" + aSecret + "'\n"
+	h.create("g", "hello")
+	_, err := do(h, h.Root(), api.OpCreateFunction, createRequest("f", code))
+	wantViolation(t, err, guardrail.CodeSecret)
+	if !strings.Contains(err.Error(), "m.py line 3 (github-pat)") {
+		t.Errorf("it does not say where: %v", err)
+	}
+	h.wantNoSecret("the refusal", err.Error())
+	update := &api.UpdateFunctionCodeRequest{FunctionName: ptr("g"), ZipFile: zipOf(code)}
+	_, err = do(h, h.Root(), api.OpUpdateFunctionCode, update)
+	wantViolation(t, err, guardrail.CodeSecret)
+	layer := &api.PublishLayerVersionRequest{LayerName: ptr("l"), Content: &api.LayerVersionContentInput{ZipFile: zipOf(code)}}
+	_, err = do(h, h.Root(), api.OpPublishLayerVersion, layer)
+	wantViolation(t, err, guardrail.LayerSecret)
+
+	h.setMode(guardrail.Warn)
+	_, err = do(h, h.Root(), api.OpUpdateFunctionCode, update)
+	h.must(err)
+	_, err = do(h, h.Root(), api.OpPublishLayerVersion, layer)
+	h.must(err)
+	if found := h.active(); len(found) != 2 {
+		t.Errorf("found %v", found)
+	}
+	h.findingsHaveNoSecret()
+	h.setMode(guardrail.Enforce)
+	_, err = do(h, h.Root(), api.OpUpdateFunctionConfiguration, &api.UpdateFunctionConfigurationRequest{FunctionName: ptr("g"), Timeout: ptr(int64(9))})
+	h.must(err)
+	_, err = do(h, h.Root(), api.OpUpdateFunctionCode, &api.UpdateFunctionCodeRequest{FunctionName: ptr("g"), ZipFile: zipOf("clean")})
+	h.must(err)
+	_, err = do(h, h.Root(), api.OpDeleteLayerVersion, &api.DeleteLayerVersionRequest{LayerName: ptr("l"), VersionNumber: ptr(int64(1))})
+	h.must(err)
+	if found := h.active(); len(found) != 0 {
+		t.Errorf("still found %v", found)
+	}
+}
+
+func TestAFunctionMayBeExemptFromSecrets(t *testing.T) {
+	h := newHarness(t)
+	h.must(h.DB.Update(context.Background(), func(tx *store.Tx) error {
+		return guardrail.Set(tx, doortest.Account, guardrail.CodeSecret, &guardrail.Setting{Mode: guardrail.Enforce, Exempt: []string{"arn:aws:lambda:us-east-1:" + doortest.Account + ":function:f"}})
+	}))
+	h.create("f", "t = '"+aSecret+"'")
+	_, err := do(h, h.Root(), api.OpCreateFunction, createRequest("g", "t = '"+aSecret+"'"))
+	wantViolation(t, err, guardrail.CodeSecret)
+}

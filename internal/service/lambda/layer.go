@@ -7,6 +7,7 @@ import (
 	"cloister/internal/awsapi"
 	api "cloister/internal/awsapi/lambda"
 	"cloister/internal/door"
+	"cloister/internal/guardrail"
 	"cloister/internal/store"
 )
 
@@ -30,6 +31,10 @@ func (s *Service) publishLayer(c *door.Call, in *api.PublishLayerVersionRequest)
 		Runtimes: in.CompatibleRuntimes, Architectures: in.CompatibleArchitectures, Created: c.Time,
 	}
 	err = s.withCode(c, in.Content.ZipFile, func(code codeRef) error {
+		scan, err := s.scanOf(c, guardrail.LayerSecret, in.Content.ZipFile)
+		if err != nil {
+			return err
+		}
 		return c.Commit(func(tx *store.Tx) error {
 			v.Code = code
 			v.Number, err = nextLayerVersion(tx, l)
@@ -37,6 +42,9 @@ func (s *Service) publishLayer(c *door.Call, in *api.PublishLayerVersionRequest)
 				return err
 			}
 			l.Number = v.Number
+			if err := s.guard.LayerSecrets(tx, layerSubject(c, l), scan); err != nil {
+				return err
+			}
 			return layerVersions.Insert(tx, l.key(), v)
 		})
 	})
@@ -191,5 +199,9 @@ func (s *Service) deleteLayer(c *door.Call, tx *store.Tx, in *api.DeleteLayerVer
 		return nil, err
 	}
 	s.discardUnused(tx, []string{v.Code.ID})
-	return none, errors.Join(layerVersions.Delete(tx, l.key()), deleteIfThere(tx, layerPolicies, l.key()))
+	gone := layerSubject(c, l)
+	return none, errors.Join(
+		layerVersions.Delete(tx, l.key()), deleteIfThere(tx, layerPolicies, l.key()),
+		guardrail.Gone(tx, gone.Account, gone.Resource, gone.Part, gone.Time),
+	)
 }

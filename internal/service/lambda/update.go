@@ -7,6 +7,7 @@ import (
 
 	api "cloister/internal/awsapi/lambda"
 	"cloister/internal/door"
+	"cloister/internal/guardrail"
 	"cloister/internal/store"
 )
 
@@ -31,8 +32,12 @@ func (s *Service) updateFunctionCode(c *door.Call, in *api.UpdateFunctionCodeReq
 	}
 	var out *api.FunctionConfiguration
 	err = s.withCode(c, in.ZipFile, func(code codeRef) error {
+		scan, err := s.scanOf(c, guardrail.CodeSecret, in.ZipFile)
+		if err != nil {
+			return err
+		}
 		return c.Commit(func(tx *store.Tx) error {
-			out, err = s.setCode(tx, c, f, in, code)
+			out, err = s.setCode(tx, c, f, in, code, scan)
 			return err
 		})
 	})
@@ -56,10 +61,10 @@ func (s *Service) dryUpdate(c *door.Call, f ref, in *api.UpdateFunctionCodeReque
 	return out, err
 }
 
-func (s *Service) setCode(tx *store.Tx, c *door.Call, f ref, in *api.UpdateFunctionCodeRequest, code codeRef) (*api.FunctionConfiguration, error) {
+func (s *Service) setCode(tx *store.Tx, c *door.Call, f ref, in *api.UpdateFunctionCodeRequest, code codeRef, scan guardrail.Scan) (*api.FunctionConfiguration, error) {
 	return s.change(tx, c, f, in.RevisionId, val(in.Publish), func(v *version) error {
 		v.Code = code
-		return nil
+		return s.guardCode(c, tx, f, scan)
 	})
 }
 
