@@ -23,8 +23,12 @@ var (
 		{Name: "Status", Shape: &shapeStatusType},
 		{Name: "CreateDate", Shape: &shapeDateType},
 	}}
-	shapeActionNameListType              = awsapi.Shape{Name: "ActionNameListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeActionNameType}}
-	shapeActionNameType                  = awsapi.Shape{Name: "ActionNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 3, HasMax: true, Max: 128}}
+	shapeActionNameListType                        = awsapi.Shape{Name: "ActionNameListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeActionNameType}}
+	shapeActionNameType                            = awsapi.Shape{Name: "ActionNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 3, HasMax: true, Max: 128}}
+	shapeAddClientIDToOpenIDConnectProviderRequest = awsapi.Shape{Name: "AddClientIDToOpenIDConnectProviderRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "OpenIDConnectProviderArn", Shape: &shapeArnType, Traits: awsapi.Required},
+		{Name: "ClientID", Shape: &shapeClientIDType, Traits: awsapi.Required},
+	}}
 	shapeAddRoleToInstanceProfileRequest = awsapi.Shape{Name: "AddRoleToInstanceProfileRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "InstanceProfileName", Shape: &shapeInstanceProfileNameType, Traits: awsapi.Required},
 		{Name: "RoleName", Shape: &shapeRoleNameType, Traits: awsapi.Required},
@@ -105,6 +109,16 @@ var (
 	shapeCreateLoginProfileResponse = awsapi.Shape{Name: "CreateLoginProfileResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "LoginProfile", Shape: &shapeLoginProfile, Traits: awsapi.Required},
 	}}
+	shapeCreateOpenIDConnectProviderRequest = awsapi.Shape{Name: "CreateOpenIDConnectProviderRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "Url", Shape: &shapeOpenIDConnectProviderUrlType, Traits: awsapi.Required},
+		{Name: "ClientIDList", Shape: &shapeClientIDListType},
+		{Name: "ThumbprintList", Shape: &shapeThumbprintListType},
+		{Name: "Tags", Shape: &shapeTagListType},
+	}}
+	shapeCreateOpenIDConnectProviderResponse = awsapi.Shape{Name: "CreateOpenIDConnectProviderResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "OpenIDConnectProviderArn", Shape: &shapeArnType},
+		{Name: "Tags", Shape: &shapeTagListType},
+	}}
 	shapeCreatePolicyRequest = awsapi.Shape{Name: "CreatePolicyRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "PolicyName", Shape: &shapePolicyNameType, Traits: awsapi.Required},
 		{Name: "Path", Shape: &shapePolicyPathType},
@@ -166,6 +180,9 @@ var (
 	}}
 	shapeDeleteLoginProfileRequest = awsapi.Shape{Name: "DeleteLoginProfileRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "UserName", Shape: &shapeUserNameType, Traits: awsapi.Required},
+	}}
+	shapeDeleteOpenIDConnectProviderRequest = awsapi.Shape{Name: "DeleteOpenIDConnectProviderRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "OpenIDConnectProviderArn", Shape: &shapeArnType, Traits: awsapi.Required},
 	}}
 	shapeDeletePolicyRequest = awsapi.Shape{Name: "DeletePolicyRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "PolicyArn", Shape: &shapeArnType, Traits: awsapi.Required},
@@ -294,6 +311,16 @@ var (
 	}}
 	shapeGetLoginProfileResponse = awsapi.Shape{Name: "GetLoginProfileResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "LoginProfile", Shape: &shapeLoginProfile, Traits: awsapi.Required},
+	}}
+	shapeGetOpenIDConnectProviderRequest = awsapi.Shape{Name: "GetOpenIDConnectProviderRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "OpenIDConnectProviderArn", Shape: &shapeArnType, Traits: awsapi.Required},
+	}}
+	shapeGetOpenIDConnectProviderResponse = awsapi.Shape{Name: "GetOpenIDConnectProviderResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "Url", Shape: &shapeOpenIDConnectProviderUrlType},
+		{Name: "ClientIDList", Shape: &shapeClientIDListType},
+		{Name: "ThumbprintList", Shape: &shapeThumbprintListType},
+		{Name: "CreateDate", Shape: &shapeDateType},
+		{Name: "Tags", Shape: &shapeTagListType},
 	}}
 	shapeGetPolicyRequest = awsapi.Shape{Name: "GetPolicyRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "PolicyArn", Shape: &shapeArnType, Traits: awsapi.Required},
@@ -500,6 +527,20 @@ var (
 		{Name: "IsTruncated", Shape: &shapeBooleanType},
 		{Name: "Marker", Shape: &shapeResponseMarkerType},
 	}}
+	shapeListOpenIDConnectProviderTagsRequest = awsapi.Shape{Name: "ListOpenIDConnectProviderTagsRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "OpenIDConnectProviderArn", Shape: &shapeArnType, Traits: awsapi.Required},
+		{Name: "Marker", Shape: &shapeMarkerType},
+		{Name: "MaxItems", Shape: &shapeMaxItemsType},
+	}}
+	shapeListOpenIDConnectProviderTagsResponse = awsapi.Shape{Name: "ListOpenIDConnectProviderTagsResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "Tags", Shape: &shapeTagListType, Traits: awsapi.Required},
+		{Name: "IsTruncated", Shape: &shapeBooleanType},
+		{Name: "Marker", Shape: &shapeResponseMarkerType},
+	}}
+	shapeListOpenIDConnectProvidersRequest  = awsapi.Shape{Name: "ListOpenIDConnectProvidersRequest", Kind: awsapi.KindStructure}
+	shapeListOpenIDConnectProvidersResponse = awsapi.Shape{Name: "ListOpenIDConnectProvidersResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "OpenIDConnectProviderList", Shape: &shapeOpenIDConnectProviderListType},
+	}}
 	shapeListPoliciesRequest = awsapi.Shape{Name: "ListPoliciesRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "Scope", Shape: &shapePolicyScopeType},
 		{Name: "OnlyAttached", Shape: &shapeBooleanType},
@@ -619,6 +660,14 @@ var (
 	shapeNoSuchEntityException       = awsapi.Shape{Name: "NoSuchEntityException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeNoSuchEntityMessage},
 	}, Error: &awsapi.ErrorInfo{Code: "NoSuchEntity", Status: 404}}
+	shapeOpenIDConnectProviderListEntry = awsapi.Shape{Name: "OpenIDConnectProviderListEntry", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "Arn", Shape: &shapeArnType},
+	}}
+	shapeOpenIDConnectProviderListType        = awsapi.Shape{Name: "OpenIDConnectProviderListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeOpenIDConnectProviderListEntry}}
+	shapeOpenIDConnectProviderUrlType         = awsapi.Shape{Name: "OpenIDConnectProviderUrlType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 255}}
+	shapeOpenIdIdpCommunicationErrorException = awsapi.Shape{Name: "OpenIdIdpCommunicationErrorException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
+		{Name: "message", Shape: &shapeOpenIdIdpCommunicationErrorExceptionMessage},
+	}, Error: &awsapi.ErrorInfo{Code: "OpenIdIdpCommunicationError", Status: 400}}
 	shapeOrganizationsDecisionDetail = awsapi.Shape{Name: "OrganizationsDecisionDetail", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "AllowedByOrganizations", Shape: &shapeBooleanType},
 	}}
@@ -716,6 +765,10 @@ var (
 		{Name: "UserName", Shape: &shapeExistingUserNameType, Traits: awsapi.Required},
 		{Name: "PolicyName", Shape: &shapePolicyNameType, Traits: awsapi.Required},
 		{Name: "PolicyDocument", Shape: &shapePolicyDocumentType, Traits: awsapi.Required},
+	}}
+	shapeRemoveClientIDFromOpenIDConnectProviderRequest = awsapi.Shape{Name: "RemoveClientIDFromOpenIDConnectProviderRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "OpenIDConnectProviderArn", Shape: &shapeArnType, Traits: awsapi.Required},
+		{Name: "ClientID", Shape: &shapeClientIDType, Traits: awsapi.Required},
 	}}
 	shapeRemoveRoleFromInstanceProfileRequest = awsapi.Shape{Name: "RemoveRoleFromInstanceProfileRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "InstanceProfileName", Shape: &shapeInstanceProfileNameType, Traits: awsapi.Required},
@@ -823,6 +876,10 @@ var (
 		{Name: "InstanceProfileName", Shape: &shapeInstanceProfileNameType, Traits: awsapi.Required},
 		{Name: "Tags", Shape: &shapeTagListType, Traits: awsapi.Required},
 	}}
+	shapeTagOpenIDConnectProviderRequest = awsapi.Shape{Name: "TagOpenIDConnectProviderRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "OpenIDConnectProviderArn", Shape: &shapeArnType, Traits: awsapi.Required},
+		{Name: "Tags", Shape: &shapeTagListType, Traits: awsapi.Required},
+	}}
 	shapeTagPolicyRequest = awsapi.Shape{Name: "TagPolicyRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "PolicyArn", Shape: &shapeArnType, Traits: awsapi.Required},
 		{Name: "Tags", Shape: &shapeTagListType, Traits: awsapi.Required},
@@ -840,6 +897,10 @@ var (
 	}, Error: &awsapi.ErrorInfo{Code: "UnmodifiableEntity", Status: 400}}
 	shapeUntagInstanceProfileRequest = awsapi.Shape{Name: "UntagInstanceProfileRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "InstanceProfileName", Shape: &shapeInstanceProfileNameType, Traits: awsapi.Required},
+		{Name: "TagKeys", Shape: &shapeTagKeyListType, Traits: awsapi.Required},
+	}}
+	shapeUntagOpenIDConnectProviderRequest = awsapi.Shape{Name: "UntagOpenIDConnectProviderRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "OpenIDConnectProviderArn", Shape: &shapeArnType, Traits: awsapi.Required},
 		{Name: "TagKeys", Shape: &shapeTagKeyListType, Traits: awsapi.Required},
 	}}
 	shapeUntagPolicyRequest = awsapi.Shape{Name: "UntagPolicyRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
@@ -884,6 +945,10 @@ var (
 		{Name: "Password", Shape: &shapePasswordType},
 		{Name: "PasswordResetRequired", Shape: &shapeBooleanObjectType},
 	}}
+	shapeUpdateOpenIDConnectProviderThumbprintRequest = awsapi.Shape{Name: "UpdateOpenIDConnectProviderThumbprintRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "OpenIDConnectProviderArn", Shape: &shapeArnType, Traits: awsapi.Required},
+		{Name: "ThumbprintList", Shape: &shapeThumbprintListType, Traits: awsapi.Required},
+	}}
 	shapeUpdateRoleDescriptionRequest = awsapi.Shape{Name: "UpdateRoleDescriptionRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "RoleName", Shape: &shapeRoleNameType, Traits: awsapi.Required},
 		{Name: "Description", Shape: &shapeRoleDescriptionType, Traits: awsapi.Required},
@@ -924,73 +989,78 @@ var (
 		{Name: "PermissionsBoundary", Shape: &shapeAttachedPermissionsBoundary},
 		{Name: "Tags", Shape: &shapeTagListType},
 	}}
-	shapeAccessKeyIdType                      = awsapi.Shape{Name: "accessKeyIdType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 16, HasMax: true, Max: 128, Pattern: "[\\w]+"}}
-	shapeAccessKeyMetadataListType            = awsapi.Shape{Name: "accessKeyMetadataListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeAccessKeyMetadata}}
-	shapeAccessKeySecretType                  = awsapi.Shape{Name: "accessKeySecretType", Kind: awsapi.KindString, Traits: awsapi.Sensitive}
-	shapeAccountAliasListType                 = awsapi.Shape{Name: "accountAliasListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeAccountAliasType}}
-	shapeAccountAliasType                     = awsapi.Shape{Name: "accountAliasType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 3, HasMax: true, Max: 63, Pattern: "^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$"}}
-	shapeArnType                              = awsapi.Shape{Name: "arnType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 20, HasMax: true, Max: 2048}}
-	shapeAttachedPoliciesListType             = awsapi.Shape{Name: "attachedPoliciesListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeAttachedPolicy}}
-	shapeAttachmentCountType                  = awsapi.Shape{Name: "attachmentCountType", Kind: awsapi.KindInteger}
-	shapeBooleanObjectType                    = awsapi.Shape{Name: "booleanObjectType", Kind: awsapi.KindBoolean}
-	shapeBooleanType                          = awsapi.Shape{Name: "booleanType", Kind: awsapi.KindBoolean}
-	shapeDateType                             = awsapi.Shape{Name: "dateType", Kind: awsapi.KindTimestamp}
-	shapeDeleteConflictMessage                = awsapi.Shape{Name: "deleteConflictMessage", Kind: awsapi.KindString}
-	shapeEntityAlreadyExistsMessage           = awsapi.Shape{Name: "entityAlreadyExistsMessage", Kind: awsapi.KindString}
-	shapeEntityListType                       = awsapi.Shape{Name: "entityListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeEntityType}}
-	shapeEntityTemporarilyUnmodifiableMessage = awsapi.Shape{Name: "entityTemporarilyUnmodifiableMessage", Kind: awsapi.KindString}
-	shapeExistingUserNameType                 = awsapi.Shape{Name: "existingUserNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\w+=,.@-]+"}}
-	shapeGroupDetailListType                  = awsapi.Shape{Name: "groupDetailListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeGroupDetail}}
-	shapeGroupListType                        = awsapi.Shape{Name: "groupListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeGroup}}
-	shapeGroupNameListType                    = awsapi.Shape{Name: "groupNameListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeGroupNameType}}
-	shapeGroupNameType                        = awsapi.Shape{Name: "groupNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\w+=,.@-]+"}}
-	shapeIdType                               = awsapi.Shape{Name: "idType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 16, HasMax: true, Max: 128, Pattern: "[\\w]+"}}
-	shapeInstanceProfileListType              = awsapi.Shape{Name: "instanceProfileListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeInstanceProfile}}
-	shapeInstanceProfileNameType              = awsapi.Shape{Name: "instanceProfileNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\w+=,.@-]+"}}
-	shapeInvalidInputMessage                  = awsapi.Shape{Name: "invalidInputMessage", Kind: awsapi.KindString}
-	shapeInvalidUserTypeMessage               = awsapi.Shape{Name: "invalidUserTypeMessage", Kind: awsapi.KindString}
-	shapeLimitExceededMessage                 = awsapi.Shape{Name: "limitExceededMessage", Kind: awsapi.KindString}
-	shapeMalformedPolicyDocumentMessage       = awsapi.Shape{Name: "malformedPolicyDocumentMessage", Kind: awsapi.KindString}
-	shapeMarkerType                           = awsapi.Shape{Name: "markerType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 320, Pattern: "[\\u0020-\\u00FF]+"}}
-	shapeMaxItemsType                         = awsapi.Shape{Name: "maxItemsType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 1000}}
-	shapeMaxPasswordAgeType                   = awsapi.Shape{Name: "maxPasswordAgeType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 1095}}
-	shapeMinimumPasswordLengthType            = awsapi.Shape{Name: "minimumPasswordLengthType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 6, HasMax: true, Max: 128}}
-	shapeNoSuchEntityMessage                  = awsapi.Shape{Name: "noSuchEntityMessage", Kind: awsapi.KindString}
-	shapePasswordPolicyViolationMessage       = awsapi.Shape{Name: "passwordPolicyViolationMessage", Kind: awsapi.KindString}
-	shapePasswordReusePreventionType          = awsapi.Shape{Name: "passwordReusePreventionType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 24}}
-	shapePasswordType                         = awsapi.Shape{Name: "passwordType", Kind: awsapi.KindString, Traits: awsapi.Sensitive, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"}}
-	shapePathPrefixType                       = awsapi.Shape{Name: "pathPrefixType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 512, Pattern: "\\u002F[\\u0021-\\u007F]*"}}
-	shapePathType                             = awsapi.Shape{Name: "pathType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 512, Pattern: "(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"}}
-	shapePolicyDescriptionType                = awsapi.Shape{Name: "policyDescriptionType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMax: true, Max: 1000}}
-	shapePolicyDetailListType                 = awsapi.Shape{Name: "policyDetailListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapePolicyDetail}}
-	shapePolicyDocumentType                   = awsapi.Shape{Name: "policyDocumentType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 131072, Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"}}
-	shapePolicyDocumentVersionListType        = awsapi.Shape{Name: "policyDocumentVersionListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapePolicyVersion}}
-	shapePolicyEvaluationErrorMessage         = awsapi.Shape{Name: "policyEvaluationErrorMessage", Kind: awsapi.KindString}
-	shapePolicyListType                       = awsapi.Shape{Name: "policyListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapePolicy}}
-	shapePolicyNameListType                   = awsapi.Shape{Name: "policyNameListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapePolicyNameType}}
-	shapePolicyNameType                       = awsapi.Shape{Name: "policyNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\w+=,.@-]+"}}
-	shapePolicyNotAttachableMessage           = awsapi.Shape{Name: "policyNotAttachableMessage", Kind: awsapi.KindString}
-	shapePolicyPathType                       = awsapi.Shape{Name: "policyPathType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 512, Pattern: "((/[A-Za-z0-9\\.,\\+@=_-]+)*)/"}}
-	shapePolicyScopeType                      = awsapi.Shape{Name: "policyScopeType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"All", "AWS", "Local"}}}
-	shapePolicyVersionIdType                  = awsapi.Shape{Name: "policyVersionIdType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Pattern: "v[1-9][0-9]*(\\.[A-Za-z0-9-]*)?"}}
-	shapeResponseMarkerType                   = awsapi.Shape{Name: "responseMarkerType", Kind: awsapi.KindString}
-	shapeRoleDescriptionType                  = awsapi.Shape{Name: "roleDescriptionType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMax: true, Max: 1000, Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*"}}
-	shapeRoleDetailListType                   = awsapi.Shape{Name: "roleDetailListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeRoleDetail}}
-	shapeRoleListType                         = awsapi.Shape{Name: "roleListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeRole}}
-	shapeRoleMaxSessionDurationType           = awsapi.Shape{Name: "roleMaxSessionDurationType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 3600, HasMax: true, Max: 43200}}
-	shapeRoleNameType                         = awsapi.Shape{Name: "roleNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 64, Pattern: "[\\w+=,.@-]+"}}
-	shapeServiceFailureExceptionMessage       = awsapi.Shape{Name: "serviceFailureExceptionMessage", Kind: awsapi.KindString}
-	shapeStatusType                           = awsapi.Shape{Name: "statusType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"Active", "Inactive"}}}
-	shapeStringType                           = awsapi.Shape{Name: "stringType", Kind: awsapi.KindString}
-	shapeSummaryKeyType                       = awsapi.Shape{Name: "summaryKeyType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"Users", "UsersQuota", "Groups", "GroupsQuota", "ServerCertificates", "ServerCertificatesQuota", "UserPolicySizeQuota", "GroupPolicySizeQuota", "GroupsPerUserQuota", "SigningCertificatesPerUserQuota", "AccessKeysPerUserQuota", "MFADevices", "MFADevicesInUse", "AccountMFAEnabled", "AccountAccessKeysPresent", "AccountSigningCertificatesPresent", "AttachedPoliciesPerGroupQuota", "AttachedPoliciesPerRoleQuota", "AttachedPoliciesPerUserQuota", "Policies", "PoliciesQuota", "PolicySizeQuota", "PolicyVersionsInUse", "PolicyVersionsInUseQuota", "VersionsPerPolicyQuota", "GlobalEndpointTokenVersion"}}}
-	shapeSummaryMapType                       = awsapi.Shape{Name: "summaryMapType", Kind: awsapi.KindMap, Elem: &awsapi.Member{Shape: &shapeSummaryValueType}, Key: &awsapi.Member{Shape: &shapeSummaryKeyType}}
-	shapeSummaryValueType                     = awsapi.Shape{Name: "summaryValueType", Kind: awsapi.KindInteger}
-	shapeTagKeyListType                       = awsapi.Shape{Name: "tagKeyListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeTagKeyType}, Limits: &awsapi.Limits{HasMax: true, Max: 50}}
-	shapeTagKeyType                           = awsapi.Shape{Name: "tagKeyType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+"}}
-	shapeTagListType                          = awsapi.Shape{Name: "tagListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeTag}, Limits: &awsapi.Limits{HasMax: true, Max: 50}}
-	shapeTagValueType                         = awsapi.Shape{Name: "tagValueType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, HasMax: true, Max: 256, Pattern: "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*"}}
-	shapeUnmodifiableEntityMessage            = awsapi.Shape{Name: "unmodifiableEntityMessage", Kind: awsapi.KindString}
-	shapeUserDetailListType                   = awsapi.Shape{Name: "userDetailListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeUserDetail}}
-	shapeUserListType                         = awsapi.Shape{Name: "userListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeUser}}
-	shapeUserNameType                         = awsapi.Shape{Name: "userNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 64, Pattern: "[\\w+=,.@-]+"}}
+	shapeAccessKeyIdType                             = awsapi.Shape{Name: "accessKeyIdType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 16, HasMax: true, Max: 128, Pattern: "[\\w]+"}}
+	shapeAccessKeyMetadataListType                   = awsapi.Shape{Name: "accessKeyMetadataListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeAccessKeyMetadata}}
+	shapeAccessKeySecretType                         = awsapi.Shape{Name: "accessKeySecretType", Kind: awsapi.KindString, Traits: awsapi.Sensitive}
+	shapeAccountAliasListType                        = awsapi.Shape{Name: "accountAliasListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeAccountAliasType}}
+	shapeAccountAliasType                            = awsapi.Shape{Name: "accountAliasType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 3, HasMax: true, Max: 63, Pattern: "^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$"}}
+	shapeArnType                                     = awsapi.Shape{Name: "arnType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 20, HasMax: true, Max: 2048}}
+	shapeAttachedPoliciesListType                    = awsapi.Shape{Name: "attachedPoliciesListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeAttachedPolicy}}
+	shapeAttachmentCountType                         = awsapi.Shape{Name: "attachmentCountType", Kind: awsapi.KindInteger}
+	shapeBooleanObjectType                           = awsapi.Shape{Name: "booleanObjectType", Kind: awsapi.KindBoolean}
+	shapeBooleanType                                 = awsapi.Shape{Name: "booleanType", Kind: awsapi.KindBoolean}
+	shapeClientIDListType                            = awsapi.Shape{Name: "clientIDListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeClientIDType}}
+	shapeClientIDType                                = awsapi.Shape{Name: "clientIDType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 255}}
+	shapeDateType                                    = awsapi.Shape{Name: "dateType", Kind: awsapi.KindTimestamp}
+	shapeDeleteConflictMessage                       = awsapi.Shape{Name: "deleteConflictMessage", Kind: awsapi.KindString}
+	shapeEntityAlreadyExistsMessage                  = awsapi.Shape{Name: "entityAlreadyExistsMessage", Kind: awsapi.KindString}
+	shapeEntityListType                              = awsapi.Shape{Name: "entityListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeEntityType}}
+	shapeEntityTemporarilyUnmodifiableMessage        = awsapi.Shape{Name: "entityTemporarilyUnmodifiableMessage", Kind: awsapi.KindString}
+	shapeExistingUserNameType                        = awsapi.Shape{Name: "existingUserNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\w+=,.@-]+"}}
+	shapeGroupDetailListType                         = awsapi.Shape{Name: "groupDetailListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeGroupDetail}}
+	shapeGroupListType                               = awsapi.Shape{Name: "groupListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeGroup}}
+	shapeGroupNameListType                           = awsapi.Shape{Name: "groupNameListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeGroupNameType}}
+	shapeGroupNameType                               = awsapi.Shape{Name: "groupNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\w+=,.@-]+"}}
+	shapeIdType                                      = awsapi.Shape{Name: "idType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 16, HasMax: true, Max: 128, Pattern: "[\\w]+"}}
+	shapeInstanceProfileListType                     = awsapi.Shape{Name: "instanceProfileListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeInstanceProfile}}
+	shapeInstanceProfileNameType                     = awsapi.Shape{Name: "instanceProfileNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\w+=,.@-]+"}}
+	shapeInvalidInputMessage                         = awsapi.Shape{Name: "invalidInputMessage", Kind: awsapi.KindString}
+	shapeInvalidUserTypeMessage                      = awsapi.Shape{Name: "invalidUserTypeMessage", Kind: awsapi.KindString}
+	shapeLimitExceededMessage                        = awsapi.Shape{Name: "limitExceededMessage", Kind: awsapi.KindString}
+	shapeMalformedPolicyDocumentMessage              = awsapi.Shape{Name: "malformedPolicyDocumentMessage", Kind: awsapi.KindString}
+	shapeMarkerType                                  = awsapi.Shape{Name: "markerType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 320, Pattern: "[\\u0020-\\u00FF]+"}}
+	shapeMaxItemsType                                = awsapi.Shape{Name: "maxItemsType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 1000}}
+	shapeMaxPasswordAgeType                          = awsapi.Shape{Name: "maxPasswordAgeType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 1095}}
+	shapeMinimumPasswordLengthType                   = awsapi.Shape{Name: "minimumPasswordLengthType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 6, HasMax: true, Max: 128}}
+	shapeNoSuchEntityMessage                         = awsapi.Shape{Name: "noSuchEntityMessage", Kind: awsapi.KindString}
+	shapeOpenIdIdpCommunicationErrorExceptionMessage = awsapi.Shape{Name: "openIdIdpCommunicationErrorExceptionMessage", Kind: awsapi.KindString}
+	shapePasswordPolicyViolationMessage              = awsapi.Shape{Name: "passwordPolicyViolationMessage", Kind: awsapi.KindString}
+	shapePasswordReusePreventionType                 = awsapi.Shape{Name: "passwordReusePreventionType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 24}}
+	shapePasswordType                                = awsapi.Shape{Name: "passwordType", Kind: awsapi.KindString, Traits: awsapi.Sensitive, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"}}
+	shapePathPrefixType                              = awsapi.Shape{Name: "pathPrefixType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 512, Pattern: "\\u002F[\\u0021-\\u007F]*"}}
+	shapePathType                                    = awsapi.Shape{Name: "pathType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 512, Pattern: "(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"}}
+	shapePolicyDescriptionType                       = awsapi.Shape{Name: "policyDescriptionType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMax: true, Max: 1000}}
+	shapePolicyDetailListType                        = awsapi.Shape{Name: "policyDetailListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapePolicyDetail}}
+	shapePolicyDocumentType                          = awsapi.Shape{Name: "policyDocumentType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 131072, Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"}}
+	shapePolicyDocumentVersionListType               = awsapi.Shape{Name: "policyDocumentVersionListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapePolicyVersion}}
+	shapePolicyEvaluationErrorMessage                = awsapi.Shape{Name: "policyEvaluationErrorMessage", Kind: awsapi.KindString}
+	shapePolicyListType                              = awsapi.Shape{Name: "policyListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapePolicy}}
+	shapePolicyNameListType                          = awsapi.Shape{Name: "policyNameListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapePolicyNameType}}
+	shapePolicyNameType                              = awsapi.Shape{Name: "policyNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\w+=,.@-]+"}}
+	shapePolicyNotAttachableMessage                  = awsapi.Shape{Name: "policyNotAttachableMessage", Kind: awsapi.KindString}
+	shapePolicyPathType                              = awsapi.Shape{Name: "policyPathType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 512, Pattern: "((/[A-Za-z0-9\\.,\\+@=_-]+)*)/"}}
+	shapePolicyScopeType                             = awsapi.Shape{Name: "policyScopeType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"All", "AWS", "Local"}}}
+	shapePolicyVersionIdType                         = awsapi.Shape{Name: "policyVersionIdType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Pattern: "v[1-9][0-9]*(\\.[A-Za-z0-9-]*)?"}}
+	shapeResponseMarkerType                          = awsapi.Shape{Name: "responseMarkerType", Kind: awsapi.KindString}
+	shapeRoleDescriptionType                         = awsapi.Shape{Name: "roleDescriptionType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMax: true, Max: 1000, Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*"}}
+	shapeRoleDetailListType                          = awsapi.Shape{Name: "roleDetailListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeRoleDetail}}
+	shapeRoleListType                                = awsapi.Shape{Name: "roleListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeRole}}
+	shapeRoleMaxSessionDurationType                  = awsapi.Shape{Name: "roleMaxSessionDurationType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 3600, HasMax: true, Max: 43200}}
+	shapeRoleNameType                                = awsapi.Shape{Name: "roleNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 64, Pattern: "[\\w+=,.@-]+"}}
+	shapeServiceFailureExceptionMessage              = awsapi.Shape{Name: "serviceFailureExceptionMessage", Kind: awsapi.KindString}
+	shapeStatusType                                  = awsapi.Shape{Name: "statusType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"Active", "Inactive"}}}
+	shapeStringType                                  = awsapi.Shape{Name: "stringType", Kind: awsapi.KindString}
+	shapeSummaryKeyType                              = awsapi.Shape{Name: "summaryKeyType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"Users", "UsersQuota", "Groups", "GroupsQuota", "ServerCertificates", "ServerCertificatesQuota", "UserPolicySizeQuota", "GroupPolicySizeQuota", "GroupsPerUserQuota", "SigningCertificatesPerUserQuota", "AccessKeysPerUserQuota", "MFADevices", "MFADevicesInUse", "AccountMFAEnabled", "AccountAccessKeysPresent", "AccountSigningCertificatesPresent", "AttachedPoliciesPerGroupQuota", "AttachedPoliciesPerRoleQuota", "AttachedPoliciesPerUserQuota", "Policies", "PoliciesQuota", "PolicySizeQuota", "PolicyVersionsInUse", "PolicyVersionsInUseQuota", "VersionsPerPolicyQuota", "GlobalEndpointTokenVersion"}}}
+	shapeSummaryMapType                              = awsapi.Shape{Name: "summaryMapType", Kind: awsapi.KindMap, Elem: &awsapi.Member{Shape: &shapeSummaryValueType}, Key: &awsapi.Member{Shape: &shapeSummaryKeyType}}
+	shapeSummaryValueType                            = awsapi.Shape{Name: "summaryValueType", Kind: awsapi.KindInteger}
+	shapeTagKeyListType                              = awsapi.Shape{Name: "tagKeyListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeTagKeyType}, Limits: &awsapi.Limits{HasMax: true, Max: 50}}
+	shapeTagKeyType                                  = awsapi.Shape{Name: "tagKeyType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+"}}
+	shapeTagListType                                 = awsapi.Shape{Name: "tagListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeTag}, Limits: &awsapi.Limits{HasMax: true, Max: 50}}
+	shapeTagValueType                                = awsapi.Shape{Name: "tagValueType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, HasMax: true, Max: 256, Pattern: "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*"}}
+	shapeThumbprintListType                          = awsapi.Shape{Name: "thumbprintListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeThumbprintType}}
+	shapeThumbprintType                              = awsapi.Shape{Name: "thumbprintType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 40, HasMax: true, Max: 40}}
+	shapeUnmodifiableEntityMessage                   = awsapi.Shape{Name: "unmodifiableEntityMessage", Kind: awsapi.KindString}
+	shapeUserDetailListType                          = awsapi.Shape{Name: "userDetailListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeUserDetail}}
+	shapeUserListType                                = awsapi.Shape{Name: "userListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeUser}}
+	shapeUserNameType                                = awsapi.Shape{Name: "userNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 64, Pattern: "[\\w+=,.@-]+"}}
 )

@@ -25,6 +25,11 @@ type AccessKeyMetadata struct {
 	CreateDate  *time.Time
 }
 
+type AddClientIDToOpenIDConnectProviderRequest struct {
+	OpenIDConnectProviderArn *string
+	ClientID                 *string
+}
+
 type AddRoleToInstanceProfileRequest struct {
 	InstanceProfileName *string
 	RoleName            *string
@@ -112,6 +117,18 @@ type CreateLoginProfileResponse struct {
 	LoginProfile *LoginProfile
 }
 
+type CreateOpenIDConnectProviderRequest struct {
+	Url            *string
+	ClientIDList   []string
+	ThumbprintList []string
+	Tags           []*Tag
+}
+
+type CreateOpenIDConnectProviderResponse struct {
+	OpenIDConnectProviderArn *string
+	Tags                     []*Tag
+}
+
 type CreatePolicyRequest struct {
 	PolicyName     *string
 	Path           *string
@@ -183,6 +200,10 @@ type DeleteInstanceProfileRequest struct {
 
 type DeleteLoginProfileRequest struct {
 	UserName *string
+}
+
+type DeleteOpenIDConnectProviderRequest struct {
+	OpenIDConnectProviderArn *string
 }
 
 type DeletePolicyRequest struct {
@@ -330,6 +351,18 @@ type GetLoginProfileRequest struct {
 
 type GetLoginProfileResponse struct {
 	LoginProfile *LoginProfile
+}
+
+type GetOpenIDConnectProviderRequest struct {
+	OpenIDConnectProviderArn *string
+}
+
+type GetOpenIDConnectProviderResponse struct {
+	Url            *string
+	ClientIDList   []string
+	ThumbprintList []string
+	CreateDate     *time.Time
+	Tags           []*Tag
 }
 
 type GetPolicyRequest struct {
@@ -566,6 +599,25 @@ type ListInstanceProfilesResponse struct {
 	Marker           *string
 }
 
+type ListOpenIDConnectProviderTagsRequest struct {
+	OpenIDConnectProviderArn *string
+	Marker                   *string
+	MaxItems                 *int64
+}
+
+type ListOpenIDConnectProviderTagsResponse struct {
+	Tags        []*Tag
+	IsTruncated *bool
+	Marker      *string
+}
+
+type ListOpenIDConnectProvidersRequest struct {
+}
+
+type ListOpenIDConnectProvidersResponse struct {
+	OpenIDConnectProviderList []*OpenIDConnectProviderListEntry
+}
+
 type ListPoliciesRequest struct {
 	Scope             *string
 	OnlyAttached      *bool
@@ -698,6 +750,10 @@ type ManagedPolicyDetail struct {
 	PolicyVersionList             []*PolicyVersion
 }
 
+type OpenIDConnectProviderListEntry struct {
+	Arn *string
+}
+
 type OrganizationsDecisionDetail struct {
 	AllowedByOrganizations *bool
 }
@@ -792,6 +848,11 @@ type PutUserPolicyRequest struct {
 	UserName       *string
 	PolicyName     *string
 	PolicyDocument *string
+}
+
+type RemoveClientIDFromOpenIDConnectProviderRequest struct {
+	OpenIDConnectProviderArn *string
+	ClientID                 *string
 }
 
 type RemoveRoleFromInstanceProfileRequest struct {
@@ -904,6 +965,11 @@ type TagInstanceProfileRequest struct {
 	Tags                []*Tag
 }
 
+type TagOpenIDConnectProviderRequest struct {
+	OpenIDConnectProviderArn *string
+	Tags                     []*Tag
+}
+
 type TagPolicyRequest struct {
 	PolicyArn *string
 	Tags      []*Tag
@@ -922,6 +988,11 @@ type TagUserRequest struct {
 type UntagInstanceProfileRequest struct {
 	InstanceProfileName *string
 	TagKeys             []string
+}
+
+type UntagOpenIDConnectProviderRequest struct {
+	OpenIDConnectProviderArn *string
+	TagKeys                  []string
 }
 
 type UntagPolicyRequest struct {
@@ -972,6 +1043,11 @@ type UpdateLoginProfileRequest struct {
 	UserName              *string
 	Password              *string
 	PasswordResetRequired *bool
+}
+
+type UpdateOpenIDConnectProviderThumbprintRequest struct {
+	OpenIDConnectProviderArn *string
+	ThumbprintList           []string
 }
 
 type UpdateRoleDescriptionRequest struct {

@@ -45,7 +45,7 @@ func (s *Service) getAccountSummary(c *door.Call, r store.Reader, _ *awsapi.None
 		"ServerCertificates":                0,
 		"ServerCertificatesQuota":           20,
 		"InstanceProfiles":                  n.InstanceProfiles, "InstanceProfilesQuota": int64(profileKind.quota),
-		"Providers":                  0,
+		"Providers":                  n.Providers,
 		"GlobalEndpointTokenVersion": 2,
 	}}, nil
 }

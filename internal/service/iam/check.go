@@ -13,7 +13,7 @@ import (
 func (s *Service) Check(r store.Reader) error {
 	c := &checker{service: s, r: r, counted: map[string]*counts{}}
 	for _, check := range []func() error{
-		c.users, c.groups, c.roles, c.instanceProfiles, c.policies, c.accessKeys, c.lastUses, c.loginProfiles, c.counts,
+		c.users, c.groups, c.roles, c.instanceProfiles, c.providers, c.policies, c.accessKeys, c.lastUses, c.loginProfiles, c.counts,
 	} {
 		if err := check(); err != nil {
 			return fmt.Errorf("iam: %w", err)
@@ -88,6 +88,22 @@ func (c *checker) instanceProfiles() error {
 			}
 		}
 		return checkEntity(c, profileKind, key, p)
+	})
+}
+
+func (c *checker) providers() error {
+	return scan(c.r, oidcProviders, func(key store.Key, p *oidcProvider) error {
+		c.count(p.Account).Providers++
+		if key[0] != p.Account || key[1] != p.Address {
+			return fmt.Errorf("holds %s", p.arn())
+		}
+		if address, ok := issuerAddress("https://" + p.Address); !ok || address != p.Address {
+			return fmt.Errorf("%s is no issuer", p.Address)
+		}
+		if len(p.ClientIDs) > clientIDsPerProvider || len(p.Thumbprints) > thumbprintsPerProvider {
+			return fmt.Errorf("%d client ids, %d thumbprints", len(p.ClientIDs), len(p.Thumbprints))
+		}
+		return nil
 	})
 }
 

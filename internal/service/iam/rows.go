@@ -102,7 +102,7 @@ type version struct {
 
 // counts is how many of each there are in an account, for quotas and the
 // account summary without counting rows.
-type counts struct{ Users, Groups, Roles, Policies, Versions, InstanceProfiles int64 }
+type counts struct{ Users, Groups, Roles, Policies, Versions, InstanceProfiles, Providers int64 }
 
 // The tables. Names are compared without regard to case, as IAM does
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).

@@ -93,6 +93,7 @@ func (s *Service) Register(d *door.Door) {
 	s.registerMembership(d)
 	s.registerRoles(d)
 	s.registerInstanceProfiles(d)
+	s.registerProviders(d)
 	s.registerInline(d)
 	s.registerPolicies(d)
 	s.registerVersions(d)
