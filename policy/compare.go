@@ -37,7 +37,7 @@ func Compare(existing, updated *Policy) (Comparison, error) {
 	if existing == nil {
 		existing = &Policy{kind: updated.kind}
 	}
-	b := &comparer{facts: map[string]int{}, actions: newVocabulary(), resources: newVocabulary()}
+	b := &comparer{facts: map[string]int{}, actions: newVocabulary(), resources: newVocabulary(), left: allWork}
 	old, err := b.all(existing)
 	if err != nil {
 		return Comparison{}, err
@@ -62,6 +62,7 @@ type comparable struct {
 type comparer struct {
 	actions, resources *vocabulary
 	facts              map[string]int
+	left               work
 }
 
 func (b *comparer) fact(parts ...string) int {
@@ -129,24 +130,26 @@ func (b *comparer) condition(p *Policy, s *statement, c *condition) int {
 	return b.fact(key...)
 }
 
-const (
-	maxCells = 200_000
-	maxFacts = 12
-)
+// maxFacts bounds the combinations that are tried where statements meet.
+const maxFacts = 12
 
 func (b *comparer) compare(old, fresh []comparable) (Comparison, error) {
-	actions, err := b.actions.words(isAction)
+	actions, err := b.actions.words(isAction, &b.left)
 	if err != nil {
 		return Comparison{}, err
 	}
-	resources, err := b.resources.words(isResource)
-	if err != nil || len(actions)*len(resources) > maxCells {
-		return Comparison{}, ErrNotCompared
+	resources, err := b.resources.words(isResource, &b.left)
+	if err != nil {
+		return Comparison{}, err
 	}
+	cost := size(old) + size(fresh)
 	var found Comparison
 	for _, a := range actions {
 		for _, r := range resources {
-			c, err := compareAt(meeting(old, a, r), meeting(fresh, a, r))
+			if err := b.left.spend(cost); err != nil {
+				return Comparison{}, err
+			}
+			c, err := b.compareAt(meeting(old, a, r), meeting(fresh, a, r))
 			if err != nil {
 				return Comparison{}, err
 			}
@@ -157,6 +160,16 @@ func (b *comparer) compare(old, fresh []comparable) (Comparison, error) {
 		}
 	}
 	return found, nil
+}
+
+// size is what it costs to find the statements that speak of one action and
+// resource.
+func size(all []comparable) int {
+	n := 1
+	for i := range all {
+		n += 1 + len(all[i].actions) + len(all[i].resources)
+	}
+	return n
 }
 
 // meet is a statement that can speak of one action and resource.
@@ -191,7 +204,7 @@ func meeting(all []comparable, action, resource word) []meet {
 }
 
 // compareAt tries every combination of the facts that meet.
-func compareAt(old, fresh []meet) (Comparison, error) {
+func (b *comparer) compareAt(old, fresh []meet) (Comparison, error) {
 	if !slices.ContainsFunc(fresh, func(m meet) bool { return !m.deny }) {
 		return Comparison{}, nil
 	}
@@ -206,6 +219,9 @@ func compareAt(old, fresh []meet) (Comparison, error) {
 	facts := slices.Sorted(maps.Keys(set))
 	if len(facts) > maxFacts {
 		return Comparison{}, ErrNotCompared
+	}
+	if err := b.left.spend((len(old) + len(fresh)) * (1 + len(facts)) << len(facts)); err != nil {
+		return Comparison{}, err
 	}
 	for mask := range 1 << len(facts) {
 		holds := map[int]bool{}

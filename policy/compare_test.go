@@ -2,6 +2,8 @@ package policy_test
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	"cloister/policy"
@@ -89,4 +91,64 @@ func TestCompare(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, c, err)
 		}
 	}
+}
+
+// TestCompareIsBounded: policies made to be expensive are answered, or refused as
+// too complex; without a bound each of these takes minutes or gigabytes.
+func TestCompareIsBounded(t *testing.T) {
+	statement := func(action, resource, condition string) string {
+		return `{"Effect":"Allow","Action":"` + action + `","Resource":"` + resource + `"` + condition + `}`
+	}
+	var wide strings.Builder
+	for i := range 5_000 {
+		wide.WriteRune(rune(0x4e00 + i))
+	}
+	var stars, facts []string
+	for i := range 300 {
+		stars = append(stars, statement("*", fmt.Sprintf("arn:*%d*%d*", i, i+1), ""))
+		facts = append(facts, statement(fmt.Sprintf("s3:*%d*", i), fmt.Sprintf("arn:*%d*", i), fmt.Sprintf(`,"Condition":{"StringEquals":{"a:k%d":"x"}}`, i%12)))
+	}
+	for name, tt := range map[string]struct {
+		statements []string
+		refused    bool
+	}{
+		"many letters": {[]string{statement("*", "arn:"+wide.String(), "")}, false},
+		"a long chain": {[]string{statement("*", "arn:"+strings.Repeat("ab*", 20_000), "")}, false},
+		"many stars":   {stars, true},
+		"many facts":   {facts, true},
+	} {
+		p := mustParse(t, policy.KindIdentity, `{"Version":"2012-10-17","Statement":[`+strings.Join(tt.statements, ",")+`]}`)
+		if c, err := policy.Compare(p, p); c.NewAccess || errors.Is(err, policy.ErrNotCompared) != tt.refused {
+			t.Errorf("%s: %+v, %v", name, c, err)
+		}
+		p.Idle()
+	}
+}
+
+// FuzzCompare: any two policies are compared without a panic, no policy gives more
+// than itself, and what is new access is allowed by one and not by the other.
+func FuzzCompare(f *testing.F) {
+	f.Add(`{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::b/*"}`, `{"Effect":"Allow","NotAction":"s3:G?t*","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"true"}}}`)
+	f.Add(`{"Effect":"Deny","Action":"*","NotResource":"arn:*"},{"Effect":"Allow","Action":"*","Resource":"*"}`, `{"Effect":"Allow","Action":"a:B","Resource":"arn:aws:s3:::${aws:username}"}`)
+	f.Fuzz(func(t *testing.T, oldStatements, newStatements string) {
+		existing, err := policy.Parse(policy.KindIdentity, []byte(`{"Version":"2012-10-17","Statement":[`+oldStatements+`]}`))
+		if err != nil {
+			return
+		}
+		updated, err := policy.Parse(policy.KindIdentity, []byte(`{"Version":"2012-10-17","Statement":[`+newStatements+`]}`))
+		if err != nil {
+			return
+		}
+		if c, _ := policy.Compare(updated, updated); c.NewAccess {
+			t.Fatalf("%s gives more than itself: %+v", newStatements, c)
+		}
+		c, err := policy.Compare(existing, updated)
+		if err != nil || !c.NewAccess || !c.Exact {
+			return
+		}
+		req := &policy.Request{Principal: callers[2], Action: c.Action, Resource: c.Resource}
+		if !allowed(updated, req) || allowed(existing, req) {
+			t.Fatalf("%s on %s is no new access", c.Action, c.Resource)
+		}
+	})
 }

@@ -20,9 +20,9 @@ type node struct {
 }
 
 type member struct {
-	name  string
-	at    int
-	value node
+	name    string
+	at, end int // of the name, with its quotes
+	value   node
 }
 
 // fault is an error at a byte offset, before it is given a line and a column.
@@ -218,6 +218,7 @@ func (r *reader) member() (m member, err error) {
 	if m.name, err = r.string(); err != nil {
 		return m, err
 	}
+	m.end = r.at
 	if r.space(); r.peek() != ':' {
 		return m, r.unexpected("':'")
 	}

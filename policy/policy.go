@@ -56,6 +56,9 @@ func Parse(kind Kind, text []byte) (*Policy, error) {
 // Kind returns the kind with which the policy was parsed.
 func (p *Policy) Kind() Kind { return p.kind }
 
+// Statements returns how many statements the policy has.
+func (p *Policy) Statements() int { return len(p.statements) }
+
 // Text returns the policy as it was given to Parse. It must not be changed.
 func (p *Policy) Text() []byte { return p.text }
 

@@ -13,6 +13,7 @@ import (
 
 	"cloister/internal/audit"
 	"cloister/internal/awsapi"
+	analyzerapi "cloister/internal/awsapi/accessanalyzer"
 	iamapi "cloister/internal/awsapi/iam"
 	lambdaapi "cloister/internal/awsapi/lambda"
 	logsapi "cloister/internal/awsapi/logs"
@@ -22,6 +23,7 @@ import (
 	"cloister/internal/door"
 	"cloister/internal/guardrail"
 	"cloister/internal/seal"
+	"cloister/internal/service/accessanalyzer"
 	"cloister/internal/service/activity"
 	"cloister/internal/service/explain"
 	"cloister/internal/service/guardrails"
@@ -55,7 +57,7 @@ type Node struct {
 
 // Services are the services that a node has: AWS's and the platform's own.
 func Services() []*awsapi.Service {
-	return []*awsapi.Service{&iamapi.Service, &stsapi.Service, &lambdaapi.Service, &logsapi.Service, &platform.Service}
+	return []*awsapi.Service{&iamapi.Service, &stsapi.Service, &lambdaapi.Service, &logsapi.Service, &analyzerapi.Service, &platform.Service}
 }
 
 // Start opens the data directory and serves. The node answers when Start has
@@ -131,6 +133,7 @@ func (n *Node) makeServices(context.Context) error {
 	tokens.Register(n.door)
 	n.logs.Register(n.door)
 	n.lambda.Register(n.door)
+	accessanalyzer.New().Register(n.door)
 	guardrails.Register(n.door)
 	sealing.New(n.keys, Account).Register(n.door)
 	explain.New(explain.Config{Audit: n.audit, Principals: n.iam, Views: map[string]explain.View{
