@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"cloister/bench/lab"
-	"cloister/bench/load"
 	"cloister/bench/report"
 )
 
@@ -56,18 +55,19 @@ func (b *bench) apiBeside(s *report.Section, node, moto *lab.Process, user lab.K
 	ours, theirs := lab.Calls(node.Address, user), lab.Calls(moto.Address, user)
 	for _, call := range apiCalls {
 		name := call[1]
-		t, err := b.turns(cells, ours[name], theirs[name])
+		peer := side{theirs[name], moto}
+		t, err := b.turns(cells, side{ours[name], node}, peer)
 		if err != nil {
 			return err
 		}
-		alone, err := b.repeat(1, theirs[name])
+		alone, err := b.repeat(1, peer)
 		if err != nil {
 			return err
 		}
-		if perSecond.figure(alone).Median() > perSecond.figure(t.theirs).Median() {
-			t.theirs = alone
+		if perSecond.figure(alone).Median() > perSecond.figure(t[1]).Median() {
+			t[1] = alone
 		}
-		s.Rows = append(s.Rows, t.row(call[0], "moto_server", perSecond, &apiTarget))
+		s.Rows = append(s.Rows, t.row(call[0], 1, "moto_server", perSecond, &apiTarget))
 	}
 	return nil
 }
@@ -76,7 +76,7 @@ func (b *bench) apiBeside(s *report.Section, node, moto *lab.Process, user lab.K
 func (b *bench) apiAlone(s *report.Section, node *lab.Process, user lab.Key) error {
 	targets := lab.Calls(node.Address, user)
 	for _, call := range apiCalls {
-		rounds, err := b.repeat(cells, targets[call[1]])
+		rounds, err := b.repeat(cells, side{targets[call[1]], node})
 		if err != nil {
 			return err
 		}
@@ -86,13 +86,13 @@ func (b *bench) apiAlone(s *report.Section, node *lab.Process, user lab.Key) err
 }
 
 // repeat runs rounds against one server alone.
-func (b *bench) repeat(clients int, target *load.Target) (rounds []*load.Round, err error) {
+func (b *bench) repeat(clients int, one side) (samples []*sample, err error) {
 	for range b.rounds {
-		round, err := target.Run(b.ctx, clients, b.round)
+		s, err := b.sample(clients, one)
 		if err != nil {
 			return nil, err
 		}
-		rounds = append(rounds, round)
+		samples = append(samples, s)
 	}
-	return rounds, nil
+	return samples, nil
 }

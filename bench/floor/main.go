@@ -2,6 +2,8 @@
 // server that speaks Lambda's Runtime API to bootstraps outside any cell. It
 // authenticates, authorises, records and logs nothing.
 //
+// Its arguments are further variables (NAME=VALUE) for the bootstraps.
+//
 // It prints "ready HOST:PORT" when all bootstraps wait for work, and stops with
 // them when its standard input ends.
 package main
@@ -21,13 +23,13 @@ func main() {
 	bootstraps := flag.Int("bootstraps", 16, "how many to start")
 	binary := flag.String("bootstrap", "", "the function's binary")
 	flag.Parse()
-	if err := run(*binary, *bootstraps); err != nil {
+	if err := run(*binary, *bootstraps, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "floor:", err)
 		os.Exit(1)
 	}
 }
 
-func run(binary string, bootstraps int) error {
+func run(binary string, bootstraps int, variables []string) error {
 	p := newPool()
 	inside, err := serve(map[string]http.HandlerFunc{
 		"GET /2018-06-01/runtime/invocation/next":           p.next,
@@ -42,7 +44,7 @@ func run(binary string, bootstraps int) error {
 	}
 	for range bootstraps {
 		cmd := exec.Command(binary)
-		cmd.Env = []string{"AWS_LAMBDA_RUNTIME_API=" + inside, "_HANDLER=bootstrap"}
+		cmd.Env = append([]string{"AWS_LAMBDA_RUNTIME_API=" + inside, "_HANDLER=bootstrap"}, variables...)
 		cmd.Stderr = os.Stderr
 		if err := cmd.Start(); err != nil {
 			return err

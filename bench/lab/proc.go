@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Memory is what a process occupies, in MB of 10⁶ bytes.
@@ -39,6 +40,26 @@ func kilobytes(text []byte, name string) (megabytes float64, ok bool) {
 		}
 	}
 	return 0, false
+}
+
+// clockTick is the unit of times in /proc on every Linux that Go runs on.
+const clockTick = time.Second / 100
+
+// ProcessorTime is how long the processes have run, in user mode and in the
+// kernel together (proc(5): stat). One that has ended counts for nothing.
+func ProcessorTime(processes []int) (total time.Duration) {
+	for _, id := range processes {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", id))
+		if err != nil {
+			continue
+		}
+		fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+		for _, field := range fields[11:13] {
+			ticks, _ := strconv.Atoi(field)
+			total += time.Duration(ticks) * clockTick
+		}
+	}
+	return total
 }
 
 // Descendants are the processes below pid with this command name, or with any

@@ -99,9 +99,11 @@ func (t *tail) String() string {
 	return ":\n" + string(t.text)
 }
 
-// Floor starts the bare server beside which invocations are measured.
-func Floor(ctx context.Context, tools Tools, bootstraps int) (*Process, error) {
-	return await(ctx, exec.CommandContext(ctx, tools.Floor(), "-bootstrap", tools.Bootstrap(), "-bootstraps", fmt.Sprint(bootstraps)))
+// Floor starts the bare server beside which invocations are measured, with the
+// variables for its bootstraps.
+func Floor(ctx context.Context, tools Tools, bootstraps int, variables ...string) (*Process, error) {
+	args := append([]string{"-bootstrap", tools.Bootstrap(), "-bootstraps", fmt.Sprint(bootstraps)}, variables...)
+	return await(ctx, exec.CommandContext(ctx, tools.Floor(), args...))
 }
 
 // Up starts a node on dir with the root credential of this package.
