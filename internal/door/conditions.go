@@ -44,7 +44,7 @@ var lasting = []string{
 	"aws:calledviafirst", "aws:calledvialast",
 	"aws:principalisawsservice", "aws:principalservicename", "aws:sourcearn", "aws:sourceaccount",
 	"aws:principaltype", "aws:principalarn", "aws:principalaccount", "aws:userid", "aws:username",
-	"aws:sourceidentity", "aws:tokenissuetime", "aws:multifactorauthpresent",
+	"aws:sourceidentity", "aws:tokenissuetime", "aws:multifactorauthpresent", "aws:multifactorauthage",
 }
 
 // all gives the keys that an audit record keeps of a denied need, so that the
@@ -90,6 +90,8 @@ func (k *conditions) global(key string) (string, bool) {
 		return present(c.UserAgent)
 	case "aws:referer":
 		return present(c.Header.Get("Referer"))
+	case "aws:multifactorauthage":
+		return strconv.FormatInt(int64(c.Time.Sub(c.Principal.IssuedAt)/time.Second), 10), c.Principal.MFA
 	case "aws:securetransport":
 		return strconv.FormatBool(c.Secure), true
 	case "aws:requestedregion":

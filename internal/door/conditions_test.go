@@ -79,6 +79,7 @@ var keys = map[string]map[string]string{
 	"aws:username":               {"user": "u", "role": "-", "root": "-", "federated": "-", "service": "-"},
 	"aws:tokenissuetime":         {"user": "-", "role": "2026-03-04T04:06:07Z"},
 	"aws:multifactorauthpresent": {"user": "-", "role": "true", "federated": "false"},
+	"aws:multifactorauthage":     {"user": "-", "role": "0", "federated": "-"},
 	"aws:sourceidentity":         {"user": "-", "role": "alice", "service": "-"},
 	"aws:principaltag/":          {"user": "-"},
 	"aws:principaltag/team":      {"user": "blue", "role": "-"},

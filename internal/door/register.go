@@ -25,7 +25,12 @@ type entry struct {
 func Write[In, Out any](d *Door, op awsapi.Op[In, Out], auth Auth[In], handler func(c *Call, tx *store.Tx, in *In) (*Out, error)) {
 	e := newEntry(op, auth)
 	e.writes = true
-	e.run = func(c *Call, in any) (any, error) {
+	e.run = writing(handler)
+	d.register(e)
+}
+
+func writing[In, Out any](handler func(c *Call, tx *store.Tx, in *In) (*Out, error)) func(*Call, any) (any, error) {
+	return func(c *Call, in any) (any, error) {
 		if err := c.View(c.recheck); err != nil {
 			return nil, err
 		}
@@ -36,14 +41,18 @@ func Write[In, Out any](d *Door, op awsapi.Op[In, Out], auth Auth[In], handler f
 		})
 		return out, err
 	}
-	d.register(e)
 }
 
 // Read registers an operation that only reads. Its authorisation and its
 // handler see the same snapshot.
 func Read[In, Out any](d *Door, op awsapi.Op[In, Out], auth Auth[In], handler func(c *Call, r store.Reader, in *In) (*Out, error)) {
 	e := newEntry(op, auth)
-	e.run = func(c *Call, in any) (any, error) {
+	e.run = reading(handler)
+	d.register(e)
+}
+
+func reading[In, Out any](handler func(c *Call, r store.Reader, in *In) (*Out, error)) func(*Call, any) (any, error) {
+	return func(c *Call, in any) (any, error) {
 		var out *Out
 		err := c.View(func(r store.Reader) (err error) {
 			if err := c.recheck(r); err != nil {
@@ -53,6 +62,21 @@ func Read[In, Out any](d *Door, op awsapi.Op[In, Out], auth Auth[In], handler fu
 			return err
 		})
 		return out, err
+	}
+}
+
+// ReadOrWrite registers an operation that only reads but for the inputs of which
+// writes says so. Those are handled in a transaction, as with Write, which tx
+// is then; for the others tx is nil.
+func ReadOrWrite[In, Out any](d *Door, op awsapi.Op[In, Out], auth Auth[In], writes func(*In) bool, handler func(c *Call, r store.Reader, tx *store.Tx, in *In) (*Out, error)) {
+	e := newEntry(op, auth)
+	read := reading(func(c *Call, r store.Reader, in *In) (*Out, error) { return handler(c, r, nil, in) })
+	write := writing(func(c *Call, tx *store.Tx, in *In) (*Out, error) { return handler(c, tx, tx, in) })
+	e.run = func(c *Call, in any) (any, error) {
+		if writes(in.(*In)) {
+			return write(c, in)
+		}
+		return read(c, in)
 	}
 	d.register(e)
 }

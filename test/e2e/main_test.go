@@ -66,6 +66,7 @@ func TestScripts(t *testing.T) {
 			"mode":       mode,
 			"node":       nodeCommand,
 			"sh":         shell,
+			"page":       page,
 			"zip":        zipFiles,
 		},
 	})

@@ -66,6 +66,23 @@ func shell(ts *testscript.TestScript, neg bool, args []string) {
 	finish(ts, neg, cmd, -1)
 }
 
+// page is `page FILE`: the commands of a page of docs, all but those that start a
+// node, run by a shell.
+func page(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: page FILE")
+	}
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", args[0]))
+	ts.Check(err)
+	var commands []string
+	for _, line := range strings.Split(string(text), "\n") {
+		if command, ok := strings.CutPrefix(line, "    "); ok && !strings.Contains(command, "cloister up") {
+			commands = append(commands, strings.ReplaceAll(command, "./bin/cloister", "cloister"))
+		}
+	}
+	shell(ts, neg, []string{strings.Join(commands, "\n")})
+}
+
 // awscli is `awscli ARGS`: the aws CLI of this machine. Those older than
 // AWS_ENDPOINT_URL (botocore before 1.31, aws-cli 2 before 2.13) are given
 // --endpoint-url.

@@ -7,7 +7,7 @@ package iam
 import "cloister/internal/awsapi"
 
 // Service is the table of AWS Identity and Access Management.
-var Service = awsapi.Service{Name: "iam", ID: "IAM", SigningName: "iam", APIVersion: "2010-05-08", XMLNamespace: "https://iam.amazonaws.com/doc/2010-05-08/", GlobalEndpoint: "iam.amazonaws.com", Protocols: []awsapi.Protocol{awsapi.Query}, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeDeleteConflictException, &shapeEntityAlreadyExistsException, &shapeEntityTemporarilyUnmodifiableException, &shapeInvalidInputException, &shapeInvalidUserTypeException, &shapeLimitExceededException, &shapeMalformedPolicyDocumentException, &shapeNoSuchEntityException, &shapeOpenIdIdpCommunicationErrorException, &shapePasswordPolicyViolationException, &shapePolicyEvaluationException, &shapePolicyNotAttachableException, &shapeServiceFailureException, &shapeUnmodifiableEntityException}}
+var Service = awsapi.Service{Name: "iam", ID: "IAM", SigningName: "iam", APIVersion: "2010-05-08", XMLNamespace: "https://iam.amazonaws.com/doc/2010-05-08/", GlobalEndpoint: "iam.amazonaws.com", Protocols: []awsapi.Protocol{awsapi.Query}, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeDeleteConflictException, &shapeEntityAlreadyExistsException, &shapeEntityTemporarilyUnmodifiableException, &shapeInvalidAuthenticationCodeException, &shapeInvalidInputException, &shapeInvalidUserTypeException, &shapeLimitExceededException, &shapeMalformedPolicyDocumentException, &shapeNoSuchEntityException, &shapeOpenIdIdpCommunicationErrorException, &shapePasswordPolicyViolationException, &shapePolicyEvaluationException, &shapePolicyNotAttachableException, &shapeServiceFailureException, &shapeUnmodifiableEntityException}}
 
 // The tables cannot point at each other statically both ways.
 func init() { Service.Operations = operations[:] }
@@ -30,6 +30,8 @@ var operations = [...]*awsapi.Operation{
 	&opCreatePolicyVersion,
 	&opCreateRole,
 	&opCreateUser,
+	&opCreateVirtualMFADevice,
+	&opDeactivateMFADevice,
 	&opDeleteAccessKey,
 	&opDeleteAccountAlias,
 	&opDeleteAccountPasswordPolicy,
@@ -46,9 +48,11 @@ var operations = [...]*awsapi.Operation{
 	&opDeleteUser,
 	&opDeleteUserPermissionsBoundary,
 	&opDeleteUserPolicy,
+	&opDeleteVirtualMFADevice,
 	&opDetachGroupPolicy,
 	&opDetachRolePolicy,
 	&opDetachUserPolicy,
+	&opEnableMFADevice,
 	&opGetAccessKeyLastUsed,
 	&opGetAccountAuthorizationDetails,
 	&opGetAccountPasswordPolicy,
@@ -59,6 +63,7 @@ var operations = [...]*awsapi.Operation{
 	&opGetGroupPolicy,
 	&opGetInstanceProfile,
 	&opGetLoginProfile,
+	&opGetMFADevice,
 	&opGetOpenIDConnectProvider,
 	&opGetPolicy,
 	&opGetPolicyVersion,
@@ -78,6 +83,8 @@ var operations = [...]*awsapi.Operation{
 	&opListInstanceProfileTags,
 	&opListInstanceProfiles,
 	&opListInstanceProfilesForRole,
+	&opListMFADeviceTags,
+	&opListMFADevices,
 	&opListOpenIDConnectProviderTags,
 	&opListOpenIDConnectProviders,
 	&opListPolicies,
@@ -89,6 +96,7 @@ var operations = [...]*awsapi.Operation{
 	&opListUserPolicies,
 	&opListUserTags,
 	&opListUsers,
+	&opListVirtualMFADevices,
 	&opPutGroupPolicy,
 	&opPutRolePermissionsBoundary,
 	&opPutRolePolicy,
@@ -97,15 +105,18 @@ var operations = [...]*awsapi.Operation{
 	&opRemoveClientIDFromOpenIDConnectProvider,
 	&opRemoveRoleFromInstanceProfile,
 	&opRemoveUserFromGroup,
+	&opResyncMFADevice,
 	&opSetDefaultPolicyVersion,
 	&opSimulateCustomPolicy,
 	&opSimulatePrincipalPolicy,
 	&opTagInstanceProfile,
+	&opTagMFADevice,
 	&opTagOpenIDConnectProvider,
 	&opTagPolicy,
 	&opTagRole,
 	&opTagUser,
 	&opUntagInstanceProfile,
+	&opUntagMFADevice,
 	&opUntagOpenIDConnectProvider,
 	&opUntagPolicy,
 	&opUntagRole,
@@ -139,6 +150,8 @@ var (
 	opCreatePolicyVersion                     = awsapi.Operation{Name: "CreatePolicyVersion", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreatePolicyVersionRequest, Output: &shapeCreatePolicyVersionResponse, ResultWrapper: "CreatePolicyVersionResult", Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeLimitExceededException, &shapeMalformedPolicyDocumentException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opCreateRole                              = awsapi.Operation{Name: "CreateRole", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreateRoleRequest, Output: &shapeCreateRoleResponse, ResultWrapper: "CreateRoleResult", Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeEntityAlreadyExistsException, &shapeInvalidInputException, &shapeLimitExceededException, &shapeMalformedPolicyDocumentException, &shapeServiceFailureException}}
 	opCreateUser                              = awsapi.Operation{Name: "CreateUser", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreateUserRequest, Output: &shapeCreateUserResponse, ResultWrapper: "CreateUserResult", Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeEntityAlreadyExistsException, &shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
+	opCreateVirtualMFADevice                  = awsapi.Operation{Name: "CreateVirtualMFADevice", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreateVirtualMFADeviceRequest, Output: &shapeCreateVirtualMFADeviceResponse, ResultWrapper: "CreateVirtualMFADeviceResult", Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeEntityAlreadyExistsException, &shapeInvalidInputException, &shapeLimitExceededException, &shapeServiceFailureException}}
+	opDeactivateMFADevice                     = awsapi.Operation{Name: "DeactivateMFADevice", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeactivateMFADeviceRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeEntityTemporarilyUnmodifiableException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opDeleteAccessKey                         = awsapi.Operation{Name: "DeleteAccessKey", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeleteAccessKeyRequest, Errors: []*awsapi.Shape{&shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opDeleteAccountAlias                      = awsapi.Operation{Name: "DeleteAccountAlias", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeleteAccountAliasRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opDeleteAccountPasswordPolicy             = awsapi.Operation{Name: "DeleteAccountPasswordPolicy", Service: &Service, Method: "POST", URI: "/", Errors: []*awsapi.Shape{&shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
@@ -155,9 +168,11 @@ var (
 	opDeleteUser                              = awsapi.Operation{Name: "DeleteUser", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeleteUserRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeDeleteConflictException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opDeleteUserPermissionsBoundary           = awsapi.Operation{Name: "DeleteUserPermissionsBoundary", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeleteUserPermissionsBoundaryRequest, Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opDeleteUserPolicy                        = awsapi.Operation{Name: "DeleteUserPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeleteUserPolicyRequest, Errors: []*awsapi.Shape{&shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
+	opDeleteVirtualMFADevice                  = awsapi.Operation{Name: "DeleteVirtualMFADevice", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeleteVirtualMFADeviceRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeDeleteConflictException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opDetachGroupPolicy                       = awsapi.Operation{Name: "DetachGroupPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeDetachGroupPolicyRequest, Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opDetachRolePolicy                        = awsapi.Operation{Name: "DetachRolePolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeDetachRolePolicyRequest, Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException, &shapeUnmodifiableEntityException}}
 	opDetachUserPolicy                        = awsapi.Operation{Name: "DetachUserPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeDetachUserPolicyRequest, Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
+	opEnableMFADevice                         = awsapi.Operation{Name: "EnableMFADevice", Service: &Service, Method: "POST", URI: "/", Input: &shapeEnableMFADeviceRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeEntityAlreadyExistsException, &shapeEntityTemporarilyUnmodifiableException, &shapeInvalidAuthenticationCodeException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opGetAccessKeyLastUsed                    = awsapi.Operation{Name: "GetAccessKeyLastUsed", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetAccessKeyLastUsedRequest, Output: &shapeGetAccessKeyLastUsedResponse, ResultWrapper: "GetAccessKeyLastUsedResult"}
 	opGetAccountAuthorizationDetails          = awsapi.Operation{Name: "GetAccountAuthorizationDetails", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetAccountAuthorizationDetailsRequest, Output: &shapeGetAccountAuthorizationDetailsResponse, ResultWrapper: "GetAccountAuthorizationDetailsResult", Errors: []*awsapi.Shape{&shapeServiceFailureException}}
 	opGetAccountPasswordPolicy                = awsapi.Operation{Name: "GetAccountPasswordPolicy", Service: &Service, Method: "POST", URI: "/", Output: &shapeGetAccountPasswordPolicyResponse, ResultWrapper: "GetAccountPasswordPolicyResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
@@ -168,6 +183,7 @@ var (
 	opGetGroupPolicy                          = awsapi.Operation{Name: "GetGroupPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetGroupPolicyRequest, Output: &shapeGetGroupPolicyResponse, ResultWrapper: "GetGroupPolicyResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opGetInstanceProfile                      = awsapi.Operation{Name: "GetInstanceProfile", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetInstanceProfileRequest, Output: &shapeGetInstanceProfileResponse, ResultWrapper: "GetInstanceProfileResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opGetLoginProfile                         = awsapi.Operation{Name: "GetLoginProfile", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetLoginProfileRequest, Output: &shapeGetLoginProfileResponse, ResultWrapper: "GetLoginProfileResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
+	opGetMFADevice                            = awsapi.Operation{Name: "GetMFADevice", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetMFADeviceRequest, Output: &shapeGetMFADeviceResponse, ResultWrapper: "GetMFADeviceResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opGetOpenIDConnectProvider                = awsapi.Operation{Name: "GetOpenIDConnectProvider", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetOpenIDConnectProviderRequest, Output: &shapeGetOpenIDConnectProviderResponse, ResultWrapper: "GetOpenIDConnectProviderResult", Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opGetPolicy                               = awsapi.Operation{Name: "GetPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetPolicyRequest, Output: &shapeGetPolicyResponse, ResultWrapper: "GetPolicyResult", Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opGetPolicyVersion                        = awsapi.Operation{Name: "GetPolicyVersion", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetPolicyVersionRequest, Output: &shapeGetPolicyVersionResponse, ResultWrapper: "GetPolicyVersionResult", Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
@@ -187,6 +203,8 @@ var (
 	opListInstanceProfileTags                 = awsapi.Operation{Name: "ListInstanceProfileTags", Service: &Service, Method: "POST", URI: "/", Input: &shapeListInstanceProfileTagsRequest, Output: &shapeListInstanceProfileTagsResponse, ResultWrapper: "ListInstanceProfileTagsResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opListInstanceProfiles                    = awsapi.Operation{Name: "ListInstanceProfiles", Service: &Service, Method: "POST", URI: "/", Input: &shapeListInstanceProfilesRequest, Output: &shapeListInstanceProfilesResponse, ResultWrapper: "ListInstanceProfilesResult", Errors: []*awsapi.Shape{&shapeServiceFailureException}}
 	opListInstanceProfilesForRole             = awsapi.Operation{Name: "ListInstanceProfilesForRole", Service: &Service, Method: "POST", URI: "/", Input: &shapeListInstanceProfilesForRoleRequest, Output: &shapeListInstanceProfilesForRoleResponse, ResultWrapper: "ListInstanceProfilesForRoleResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
+	opListMFADeviceTags                       = awsapi.Operation{Name: "ListMFADeviceTags", Service: &Service, Method: "POST", URI: "/", Input: &shapeListMFADeviceTagsRequest, Output: &shapeListMFADeviceTagsResponse, ResultWrapper: "ListMFADeviceTagsResult", Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
+	opListMFADevices                          = awsapi.Operation{Name: "ListMFADevices", Service: &Service, Method: "POST", URI: "/", Input: &shapeListMFADevicesRequest, Output: &shapeListMFADevicesResponse, ResultWrapper: "ListMFADevicesResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opListOpenIDConnectProviderTags           = awsapi.Operation{Name: "ListOpenIDConnectProviderTags", Service: &Service, Method: "POST", URI: "/", Input: &shapeListOpenIDConnectProviderTagsRequest, Output: &shapeListOpenIDConnectProviderTagsResponse, ResultWrapper: "ListOpenIDConnectProviderTagsResult", Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opListOpenIDConnectProviders              = awsapi.Operation{Name: "ListOpenIDConnectProviders", Service: &Service, Method: "POST", URI: "/", Input: &shapeListOpenIDConnectProvidersRequest, Output: &shapeListOpenIDConnectProvidersResponse, ResultWrapper: "ListOpenIDConnectProvidersResult", Errors: []*awsapi.Shape{&shapeServiceFailureException}}
 	opListPolicies                            = awsapi.Operation{Name: "ListPolicies", Service: &Service, Method: "POST", URI: "/", Input: &shapeListPoliciesRequest, Output: &shapeListPoliciesResponse, ResultWrapper: "ListPoliciesResult", Errors: []*awsapi.Shape{&shapeServiceFailureException}}
@@ -198,6 +216,7 @@ var (
 	opListUserPolicies                        = awsapi.Operation{Name: "ListUserPolicies", Service: &Service, Method: "POST", URI: "/", Input: &shapeListUserPoliciesRequest, Output: &shapeListUserPoliciesResponse, ResultWrapper: "ListUserPoliciesResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opListUserTags                            = awsapi.Operation{Name: "ListUserTags", Service: &Service, Method: "POST", URI: "/", Input: &shapeListUserTagsRequest, Output: &shapeListUserTagsResponse, ResultWrapper: "ListUserTagsResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opListUsers                               = awsapi.Operation{Name: "ListUsers", Service: &Service, Method: "POST", URI: "/", Input: &shapeListUsersRequest, Output: &shapeListUsersResponse, ResultWrapper: "ListUsersResult", Errors: []*awsapi.Shape{&shapeServiceFailureException}}
+	opListVirtualMFADevices                   = awsapi.Operation{Name: "ListVirtualMFADevices", Service: &Service, Method: "POST", URI: "/", Input: &shapeListVirtualMFADevicesRequest, Output: &shapeListVirtualMFADevicesResponse, ResultWrapper: "ListVirtualMFADevicesResult"}
 	opPutGroupPolicy                          = awsapi.Operation{Name: "PutGroupPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapePutGroupPolicyRequest, Errors: []*awsapi.Shape{&shapeLimitExceededException, &shapeMalformedPolicyDocumentException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opPutRolePermissionsBoundary              = awsapi.Operation{Name: "PutRolePermissionsBoundary", Service: &Service, Method: "POST", URI: "/", Input: &shapePutRolePermissionsBoundaryRequest, Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeNoSuchEntityException, &shapePolicyNotAttachableException, &shapeServiceFailureException, &shapeUnmodifiableEntityException}}
 	opPutRolePolicy                           = awsapi.Operation{Name: "PutRolePolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapePutRolePolicyRequest, Errors: []*awsapi.Shape{&shapeLimitExceededException, &shapeMalformedPolicyDocumentException, &shapeNoSuchEntityException, &shapeServiceFailureException, &shapeUnmodifiableEntityException}}
@@ -206,15 +225,18 @@ var (
 	opRemoveClientIDFromOpenIDConnectProvider = awsapi.Operation{Name: "RemoveClientIDFromOpenIDConnectProvider", Service: &Service, Method: "POST", URI: "/", Input: &shapeRemoveClientIDFromOpenIDConnectProviderRequest, Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opRemoveRoleFromInstanceProfile           = awsapi.Operation{Name: "RemoveRoleFromInstanceProfile", Service: &Service, Method: "POST", URI: "/", Input: &shapeRemoveRoleFromInstanceProfileRequest, Errors: []*awsapi.Shape{&shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException, &shapeUnmodifiableEntityException}}
 	opRemoveUserFromGroup                     = awsapi.Operation{Name: "RemoveUserFromGroup", Service: &Service, Method: "POST", URI: "/", Input: &shapeRemoveUserFromGroupRequest, Errors: []*awsapi.Shape{&shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
+	opResyncMFADevice                         = awsapi.Operation{Name: "ResyncMFADevice", Service: &Service, Method: "POST", URI: "/", Input: &shapeResyncMFADeviceRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeInvalidAuthenticationCodeException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opSetDefaultPolicyVersion                 = awsapi.Operation{Name: "SetDefaultPolicyVersion", Service: &Service, Method: "POST", URI: "/", Input: &shapeSetDefaultPolicyVersionRequest, Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opSimulateCustomPolicy                    = awsapi.Operation{Name: "SimulateCustomPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeSimulateCustomPolicyRequest, Output: &shapeSimulatePolicyResponse, ResultWrapper: "SimulateCustomPolicyResult", Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapePolicyEvaluationException}}
 	opSimulatePrincipalPolicy                 = awsapi.Operation{Name: "SimulatePrincipalPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeSimulatePrincipalPolicyRequest, Output: &shapeSimulatePolicyResponse, ResultWrapper: "SimulatePrincipalPolicyResult", Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeNoSuchEntityException, &shapePolicyEvaluationException}}
 	opTagInstanceProfile                      = awsapi.Operation{Name: "TagInstanceProfile", Service: &Service, Method: "POST", URI: "/", Input: &shapeTagInstanceProfileRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
+	opTagMFADevice                            = awsapi.Operation{Name: "TagMFADevice", Service: &Service, Method: "POST", URI: "/", Input: &shapeTagMFADeviceRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opTagOpenIDConnectProvider                = awsapi.Operation{Name: "TagOpenIDConnectProvider", Service: &Service, Method: "POST", URI: "/", Input: &shapeTagOpenIDConnectProviderRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opTagPolicy                               = awsapi.Operation{Name: "TagPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeTagPolicyRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opTagRole                                 = awsapi.Operation{Name: "TagRole", Service: &Service, Method: "POST", URI: "/", Input: &shapeTagRoleRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opTagUser                                 = awsapi.Operation{Name: "TagUser", Service: &Service, Method: "POST", URI: "/", Input: &shapeTagUserRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opUntagInstanceProfile                    = awsapi.Operation{Name: "UntagInstanceProfile", Service: &Service, Method: "POST", URI: "/", Input: &shapeUntagInstanceProfileRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeInvalidInputException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
+	opUntagMFADevice                          = awsapi.Operation{Name: "UntagMFADevice", Service: &Service, Method: "POST", URI: "/", Input: &shapeUntagMFADeviceRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeInvalidInputException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opUntagOpenIDConnectProvider              = awsapi.Operation{Name: "UntagOpenIDConnectProvider", Service: &Service, Method: "POST", URI: "/", Input: &shapeUntagOpenIDConnectProviderRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeInvalidInputException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opUntagPolicy                             = awsapi.Operation{Name: "UntagPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeUntagPolicyRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeInvalidInputException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opUntagRole                               = awsapi.Operation{Name: "UntagRole", Service: &Service, Method: "POST", URI: "/", Input: &shapeUntagRoleRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
@@ -248,6 +270,8 @@ var (
 	OpCreatePolicyVersion                     = awsapi.Op[CreatePolicyVersionRequest, CreatePolicyVersionResponse]{Operation: &opCreatePolicyVersion}
 	OpCreateRole                              = awsapi.Op[CreateRoleRequest, CreateRoleResponse]{Operation: &opCreateRole}
 	OpCreateUser                              = awsapi.Op[CreateUserRequest, CreateUserResponse]{Operation: &opCreateUser}
+	OpCreateVirtualMFADevice                  = awsapi.Op[CreateVirtualMFADeviceRequest, CreateVirtualMFADeviceResponse]{Operation: &opCreateVirtualMFADevice}
+	OpDeactivateMFADevice                     = awsapi.Op[DeactivateMFADeviceRequest, awsapi.None]{Operation: &opDeactivateMFADevice}
 	OpDeleteAccessKey                         = awsapi.Op[DeleteAccessKeyRequest, awsapi.None]{Operation: &opDeleteAccessKey}
 	OpDeleteAccountAlias                      = awsapi.Op[DeleteAccountAliasRequest, awsapi.None]{Operation: &opDeleteAccountAlias}
 	OpDeleteAccountPasswordPolicy             = awsapi.Op[awsapi.None, awsapi.None]{Operation: &opDeleteAccountPasswordPolicy}
@@ -264,9 +288,11 @@ var (
 	OpDeleteUser                              = awsapi.Op[DeleteUserRequest, awsapi.None]{Operation: &opDeleteUser}
 	OpDeleteUserPermissionsBoundary           = awsapi.Op[DeleteUserPermissionsBoundaryRequest, awsapi.None]{Operation: &opDeleteUserPermissionsBoundary}
 	OpDeleteUserPolicy                        = awsapi.Op[DeleteUserPolicyRequest, awsapi.None]{Operation: &opDeleteUserPolicy}
+	OpDeleteVirtualMFADevice                  = awsapi.Op[DeleteVirtualMFADeviceRequest, awsapi.None]{Operation: &opDeleteVirtualMFADevice}
 	OpDetachGroupPolicy                       = awsapi.Op[DetachGroupPolicyRequest, awsapi.None]{Operation: &opDetachGroupPolicy}
 	OpDetachRolePolicy                        = awsapi.Op[DetachRolePolicyRequest, awsapi.None]{Operation: &opDetachRolePolicy}
 	OpDetachUserPolicy                        = awsapi.Op[DetachUserPolicyRequest, awsapi.None]{Operation: &opDetachUserPolicy}
+	OpEnableMFADevice                         = awsapi.Op[EnableMFADeviceRequest, awsapi.None]{Operation: &opEnableMFADevice}
 	OpGetAccessKeyLastUsed                    = awsapi.Op[GetAccessKeyLastUsedRequest, GetAccessKeyLastUsedResponse]{Operation: &opGetAccessKeyLastUsed}
 	OpGetAccountAuthorizationDetails          = awsapi.Op[GetAccountAuthorizationDetailsRequest, GetAccountAuthorizationDetailsResponse]{Operation: &opGetAccountAuthorizationDetails}
 	OpGetAccountPasswordPolicy                = awsapi.Op[awsapi.None, GetAccountPasswordPolicyResponse]{Operation: &opGetAccountPasswordPolicy}
@@ -277,6 +303,7 @@ var (
 	OpGetGroupPolicy                          = awsapi.Op[GetGroupPolicyRequest, GetGroupPolicyResponse]{Operation: &opGetGroupPolicy}
 	OpGetInstanceProfile                      = awsapi.Op[GetInstanceProfileRequest, GetInstanceProfileResponse]{Operation: &opGetInstanceProfile}
 	OpGetLoginProfile                         = awsapi.Op[GetLoginProfileRequest, GetLoginProfileResponse]{Operation: &opGetLoginProfile}
+	OpGetMFADevice                            = awsapi.Op[GetMFADeviceRequest, GetMFADeviceResponse]{Operation: &opGetMFADevice}
 	OpGetOpenIDConnectProvider                = awsapi.Op[GetOpenIDConnectProviderRequest, GetOpenIDConnectProviderResponse]{Operation: &opGetOpenIDConnectProvider}
 	OpGetPolicy                               = awsapi.Op[GetPolicyRequest, GetPolicyResponse]{Operation: &opGetPolicy}
 	OpGetPolicyVersion                        = awsapi.Op[GetPolicyVersionRequest, GetPolicyVersionResponse]{Operation: &opGetPolicyVersion}
@@ -296,6 +323,8 @@ var (
 	OpListInstanceProfileTags                 = awsapi.Op[ListInstanceProfileTagsRequest, ListInstanceProfileTagsResponse]{Operation: &opListInstanceProfileTags}
 	OpListInstanceProfiles                    = awsapi.Op[ListInstanceProfilesRequest, ListInstanceProfilesResponse]{Operation: &opListInstanceProfiles}
 	OpListInstanceProfilesForRole             = awsapi.Op[ListInstanceProfilesForRoleRequest, ListInstanceProfilesForRoleResponse]{Operation: &opListInstanceProfilesForRole}
+	OpListMFADeviceTags                       = awsapi.Op[ListMFADeviceTagsRequest, ListMFADeviceTagsResponse]{Operation: &opListMFADeviceTags}
+	OpListMFADevices                          = awsapi.Op[ListMFADevicesRequest, ListMFADevicesResponse]{Operation: &opListMFADevices}
 	OpListOpenIDConnectProviderTags           = awsapi.Op[ListOpenIDConnectProviderTagsRequest, ListOpenIDConnectProviderTagsResponse]{Operation: &opListOpenIDConnectProviderTags}
 	OpListOpenIDConnectProviders              = awsapi.Op[ListOpenIDConnectProvidersRequest, ListOpenIDConnectProvidersResponse]{Operation: &opListOpenIDConnectProviders}
 	OpListPolicies                            = awsapi.Op[ListPoliciesRequest, ListPoliciesResponse]{Operation: &opListPolicies}
@@ -307,6 +336,7 @@ var (
 	OpListUserPolicies                        = awsapi.Op[ListUserPoliciesRequest, ListUserPoliciesResponse]{Operation: &opListUserPolicies}
 	OpListUserTags                            = awsapi.Op[ListUserTagsRequest, ListUserTagsResponse]{Operation: &opListUserTags}
 	OpListUsers                               = awsapi.Op[ListUsersRequest, ListUsersResponse]{Operation: &opListUsers}
+	OpListVirtualMFADevices                   = awsapi.Op[ListVirtualMFADevicesRequest, ListVirtualMFADevicesResponse]{Operation: &opListVirtualMFADevices}
 	OpPutGroupPolicy                          = awsapi.Op[PutGroupPolicyRequest, awsapi.None]{Operation: &opPutGroupPolicy}
 	OpPutRolePermissionsBoundary              = awsapi.Op[PutRolePermissionsBoundaryRequest, awsapi.None]{Operation: &opPutRolePermissionsBoundary}
 	OpPutRolePolicy                           = awsapi.Op[PutRolePolicyRequest, awsapi.None]{Operation: &opPutRolePolicy}
@@ -315,15 +345,18 @@ var (
 	OpRemoveClientIDFromOpenIDConnectProvider = awsapi.Op[RemoveClientIDFromOpenIDConnectProviderRequest, awsapi.None]{Operation: &opRemoveClientIDFromOpenIDConnectProvider}
 	OpRemoveRoleFromInstanceProfile           = awsapi.Op[RemoveRoleFromInstanceProfileRequest, awsapi.None]{Operation: &opRemoveRoleFromInstanceProfile}
 	OpRemoveUserFromGroup                     = awsapi.Op[RemoveUserFromGroupRequest, awsapi.None]{Operation: &opRemoveUserFromGroup}
+	OpResyncMFADevice                         = awsapi.Op[ResyncMFADeviceRequest, awsapi.None]{Operation: &opResyncMFADevice}
 	OpSetDefaultPolicyVersion                 = awsapi.Op[SetDefaultPolicyVersionRequest, awsapi.None]{Operation: &opSetDefaultPolicyVersion}
 	OpSimulateCustomPolicy                    = awsapi.Op[SimulateCustomPolicyRequest, SimulatePolicyResponse]{Operation: &opSimulateCustomPolicy}
 	OpSimulatePrincipalPolicy                 = awsapi.Op[SimulatePrincipalPolicyRequest, SimulatePolicyResponse]{Operation: &opSimulatePrincipalPolicy}
 	OpTagInstanceProfile                      = awsapi.Op[TagInstanceProfileRequest, awsapi.None]{Operation: &opTagInstanceProfile}
+	OpTagMFADevice                            = awsapi.Op[TagMFADeviceRequest, awsapi.None]{Operation: &opTagMFADevice}
 	OpTagOpenIDConnectProvider                = awsapi.Op[TagOpenIDConnectProviderRequest, awsapi.None]{Operation: &opTagOpenIDConnectProvider}
 	OpTagPolicy                               = awsapi.Op[TagPolicyRequest, awsapi.None]{Operation: &opTagPolicy}
 	OpTagRole                                 = awsapi.Op[TagRoleRequest, awsapi.None]{Operation: &opTagRole}
 	OpTagUser                                 = awsapi.Op[TagUserRequest, awsapi.None]{Operation: &opTagUser}
 	OpUntagInstanceProfile                    = awsapi.Op[UntagInstanceProfileRequest, awsapi.None]{Operation: &opUntagInstanceProfile}
+	OpUntagMFADevice                          = awsapi.Op[UntagMFADeviceRequest, awsapi.None]{Operation: &opUntagMFADevice}
 	OpUntagOpenIDConnectProvider              = awsapi.Op[UntagOpenIDConnectProviderRequest, awsapi.None]{Operation: &opUntagOpenIDConnectProvider}
 	OpUntagPolicy                             = awsapi.Op[UntagPolicyRequest, awsapi.None]{Operation: &opUntagPolicy}
 	OpUntagRole                               = awsapi.Op[UntagRoleRequest, awsapi.None]{Operation: &opUntagRole}

@@ -57,7 +57,11 @@ var (
 		{Name: "PolicyName", Shape: &shapePolicyNameType},
 		{Name: "PolicyArn", Shape: &shapeArnType},
 	}}
-	shapeChangePasswordRequest = awsapi.Shape{Name: "ChangePasswordRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+	shapeBootstrapDatum         = awsapi.Shape{Name: "BootstrapDatum", Kind: awsapi.KindBlob, Traits: awsapi.Sensitive}
+	shapeCertificationKeyType   = awsapi.Shape{Name: "CertificationKeyType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\u0020-\\u00FF]+"}}
+	shapeCertificationMapType   = awsapi.Shape{Name: "CertificationMapType", Kind: awsapi.KindMap, Elem: &awsapi.Member{Shape: &shapeCertificationValueType}, Key: &awsapi.Member{Shape: &shapeCertificationKeyType}}
+	shapeCertificationValueType = awsapi.Shape{Name: "CertificationValueType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 32, Pattern: "[\\u0020-\\u00FF]+"}}
+	shapeChangePasswordRequest  = awsapi.Shape{Name: "ChangePasswordRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "OldPassword", Shape: &shapePasswordType, Traits: awsapi.Required},
 		{Name: "NewPassword", Shape: &shapePasswordType, Traits: awsapi.Required},
 	}}
@@ -158,6 +162,18 @@ var (
 	shapeCreateUserResponse = awsapi.Shape{Name: "CreateUserResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "User", Shape: &shapeUser},
 	}}
+	shapeCreateVirtualMFADeviceRequest = awsapi.Shape{Name: "CreateVirtualMFADeviceRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "Path", Shape: &shapePathType},
+		{Name: "VirtualMFADeviceName", Shape: &shapeVirtualMFADeviceName, Traits: awsapi.Required},
+		{Name: "Tags", Shape: &shapeTagListType},
+	}}
+	shapeCreateVirtualMFADeviceResponse = awsapi.Shape{Name: "CreateVirtualMFADeviceResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "VirtualMFADevice", Shape: &shapeVirtualMFADevice, Traits: awsapi.Required},
+	}}
+	shapeDeactivateMFADeviceRequest = awsapi.Shape{Name: "DeactivateMFADeviceRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: &shapeExistingUserNameType, Traits: awsapi.Required},
+		{Name: "SerialNumber", Shape: &shapeSerialNumberType, Traits: awsapi.Required},
+	}}
 	shapeDeleteAccessKeyRequest = awsapi.Shape{Name: "DeleteAccessKeyRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "UserName", Shape: &shapeExistingUserNameType},
 		{Name: "AccessKeyId", Shape: &shapeAccessKeyIdType, Traits: awsapi.Required},
@@ -211,6 +227,9 @@ var (
 	shapeDeleteUserRequest = awsapi.Shape{Name: "DeleteUserRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "UserName", Shape: &shapeExistingUserNameType, Traits: awsapi.Required},
 	}}
+	shapeDeleteVirtualMFADeviceRequest = awsapi.Shape{Name: "DeleteVirtualMFADeviceRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "SerialNumber", Shape: &shapeSerialNumberType, Traits: awsapi.Required},
+	}}
 	shapeDetachGroupPolicyRequest = awsapi.Shape{Name: "DetachGroupPolicyRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "GroupName", Shape: &shapeGroupNameType, Traits: awsapi.Required},
 		{Name: "PolicyArn", Shape: &shapeArnType, Traits: awsapi.Required},
@@ -222,6 +241,12 @@ var (
 	shapeDetachUserPolicyRequest = awsapi.Shape{Name: "DetachUserPolicyRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "UserName", Shape: &shapeUserNameType, Traits: awsapi.Required},
 		{Name: "PolicyArn", Shape: &shapeArnType, Traits: awsapi.Required},
+	}}
+	shapeEnableMFADeviceRequest = awsapi.Shape{Name: "EnableMFADeviceRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: &shapeExistingUserNameType, Traits: awsapi.Required},
+		{Name: "SerialNumber", Shape: &shapeSerialNumberType, Traits: awsapi.Required},
+		{Name: "AuthenticationCode1", Shape: &shapeAuthenticationCodeType, Traits: awsapi.Required},
+		{Name: "AuthenticationCode2", Shape: &shapeAuthenticationCodeType, Traits: awsapi.Required},
 	}}
 	shapeEntityAlreadyExistsException = awsapi.Shape{Name: "EntityAlreadyExistsException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeEntityAlreadyExistsMessage},
@@ -312,6 +337,16 @@ var (
 	shapeGetLoginProfileResponse = awsapi.Shape{Name: "GetLoginProfileResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "LoginProfile", Shape: &shapeLoginProfile, Traits: awsapi.Required},
 	}}
+	shapeGetMFADeviceRequest = awsapi.Shape{Name: "GetMFADeviceRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "SerialNumber", Shape: &shapeSerialNumberType, Traits: awsapi.Required},
+		{Name: "UserName", Shape: &shapeUserNameType},
+	}}
+	shapeGetMFADeviceResponse = awsapi.Shape{Name: "GetMFADeviceResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: &shapeUserNameType},
+		{Name: "SerialNumber", Shape: &shapeSerialNumberType, Traits: awsapi.Required},
+		{Name: "EnableDate", Shape: &shapeDateType},
+		{Name: "Certifications", Shape: &shapeCertificationMapType},
+	}}
 	shapeGetOpenIDConnectProviderRequest = awsapi.Shape{Name: "GetOpenIDConnectProviderRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "OpenIDConnectProviderArn", Shape: &shapeArnType, Traits: awsapi.Required},
 	}}
@@ -390,6 +425,9 @@ var (
 		{Name: "Roles", Shape: &shapeRoleListType, Traits: awsapi.Required},
 		{Name: "Tags", Shape: &shapeTagListType},
 	}}
+	shapeInvalidAuthenticationCodeException = awsapi.Shape{Name: "InvalidAuthenticationCodeException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
+		{Name: "message", Shape: &shapeInvalidAuthenticationCodeMessage},
+	}, Error: &awsapi.ErrorInfo{Code: "InvalidAuthenticationCode", Status: 403}}
 	shapeInvalidInputException = awsapi.Shape{Name: "InvalidInputException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeInvalidInputMessage},
 	}, Error: &awsapi.ErrorInfo{Code: "InvalidInput", Status: 400}}
@@ -527,6 +565,26 @@ var (
 		{Name: "IsTruncated", Shape: &shapeBooleanType},
 		{Name: "Marker", Shape: &shapeResponseMarkerType},
 	}}
+	shapeListMFADeviceTagsRequest = awsapi.Shape{Name: "ListMFADeviceTagsRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "SerialNumber", Shape: &shapeSerialNumberType, Traits: awsapi.Required},
+		{Name: "Marker", Shape: &shapeMarkerType},
+		{Name: "MaxItems", Shape: &shapeMaxItemsType},
+	}}
+	shapeListMFADeviceTagsResponse = awsapi.Shape{Name: "ListMFADeviceTagsResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "Tags", Shape: &shapeTagListType, Traits: awsapi.Required},
+		{Name: "IsTruncated", Shape: &shapeBooleanType},
+		{Name: "Marker", Shape: &shapeResponseMarkerType},
+	}}
+	shapeListMFADevicesRequest = awsapi.Shape{Name: "ListMFADevicesRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: &shapeExistingUserNameType},
+		{Name: "Marker", Shape: &shapeMarkerType},
+		{Name: "MaxItems", Shape: &shapeMaxItemsType},
+	}}
+	shapeListMFADevicesResponse = awsapi.Shape{Name: "ListMFADevicesResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "MFADevices", Shape: &shapeMfaDeviceListType, Traits: awsapi.Required},
+		{Name: "IsTruncated", Shape: &shapeBooleanType},
+		{Name: "Marker", Shape: &shapeResponseMarkerType},
+	}}
 	shapeListOpenIDConnectProviderTagsRequest = awsapi.Shape{Name: "ListOpenIDConnectProviderTagsRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "OpenIDConnectProviderArn", Shape: &shapeArnType, Traits: awsapi.Required},
 		{Name: "Marker", Shape: &shapeMarkerType},
@@ -634,10 +692,25 @@ var (
 		{Name: "IsTruncated", Shape: &shapeBooleanType},
 		{Name: "Marker", Shape: &shapeResponseMarkerType},
 	}}
+	shapeListVirtualMFADevicesRequest = awsapi.Shape{Name: "ListVirtualMFADevicesRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "AssignmentStatus", Shape: &shapeAssignmentStatusType},
+		{Name: "Marker", Shape: &shapeMarkerType},
+		{Name: "MaxItems", Shape: &shapeMaxItemsType},
+	}}
+	shapeListVirtualMFADevicesResponse = awsapi.Shape{Name: "ListVirtualMFADevicesResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "VirtualMFADevices", Shape: &shapeVirtualMFADeviceListType, Traits: awsapi.Required},
+		{Name: "IsTruncated", Shape: &shapeBooleanType},
+		{Name: "Marker", Shape: &shapeResponseMarkerType},
+	}}
 	shapeLoginProfile = awsapi.Shape{Name: "LoginProfile", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "UserName", Shape: &shapeUserNameType, Traits: awsapi.Required},
 		{Name: "CreateDate", Shape: &shapeDateType, Traits: awsapi.Required},
 		{Name: "PasswordResetRequired", Shape: &shapeBooleanType},
+	}}
+	shapeMFADevice = awsapi.Shape{Name: "MFADevice", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: &shapeUserNameType, Traits: awsapi.Required},
+		{Name: "SerialNumber", Shape: &shapeSerialNumberType, Traits: awsapi.Required},
+		{Name: "EnableDate", Shape: &shapeDateType, Traits: awsapi.Required},
 	}}
 	shapeMalformedPolicyDocumentException = awsapi.Shape{Name: "MalformedPolicyDocumentException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeMalformedPolicyDocumentMessage},
@@ -790,7 +863,13 @@ var (
 		{Name: "PermissionsBoundaryDecisionDetail", Shape: &shapePermissionsBoundaryDecisionDetail},
 	}}
 	shapeResourceSpecificResultListType = awsapi.Shape{Name: "ResourceSpecificResultListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeResourceSpecificResult}}
-	shapeRole                           = awsapi.Shape{Name: "Role", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+	shapeResyncMFADeviceRequest         = awsapi.Shape{Name: "ResyncMFADeviceRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: &shapeExistingUserNameType, Traits: awsapi.Required},
+		{Name: "SerialNumber", Shape: &shapeSerialNumberType, Traits: awsapi.Required},
+		{Name: "AuthenticationCode1", Shape: &shapeAuthenticationCodeType, Traits: awsapi.Required},
+		{Name: "AuthenticationCode2", Shape: &shapeAuthenticationCodeType, Traits: awsapi.Required},
+	}}
+	shapeRole = awsapi.Shape{Name: "Role", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "Path", Shape: &shapePathType, Traits: awsapi.Required},
 		{Name: "RoleName", Shape: &shapeRoleNameType, Traits: awsapi.Required},
 		{Name: "RoleId", Shape: &shapeIdType, Traits: awsapi.Required},
@@ -876,6 +955,10 @@ var (
 		{Name: "InstanceProfileName", Shape: &shapeInstanceProfileNameType, Traits: awsapi.Required},
 		{Name: "Tags", Shape: &shapeTagListType, Traits: awsapi.Required},
 	}}
+	shapeTagMFADeviceRequest = awsapi.Shape{Name: "TagMFADeviceRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "SerialNumber", Shape: &shapeSerialNumberType, Traits: awsapi.Required},
+		{Name: "Tags", Shape: &shapeTagListType, Traits: awsapi.Required},
+	}}
 	shapeTagOpenIDConnectProviderRequest = awsapi.Shape{Name: "TagOpenIDConnectProviderRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "OpenIDConnectProviderArn", Shape: &shapeArnType, Traits: awsapi.Required},
 		{Name: "Tags", Shape: &shapeTagListType, Traits: awsapi.Required},
@@ -897,6 +980,10 @@ var (
 	}, Error: &awsapi.ErrorInfo{Code: "UnmodifiableEntity", Status: 400}}
 	shapeUntagInstanceProfileRequest = awsapi.Shape{Name: "UntagInstanceProfileRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "InstanceProfileName", Shape: &shapeInstanceProfileNameType, Traits: awsapi.Required},
+		{Name: "TagKeys", Shape: &shapeTagKeyListType, Traits: awsapi.Required},
+	}}
+	shapeUntagMFADeviceRequest = awsapi.Shape{Name: "UntagMFADeviceRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "SerialNumber", Shape: &shapeSerialNumberType, Traits: awsapi.Required},
 		{Name: "TagKeys", Shape: &shapeTagKeyListType, Traits: awsapi.Required},
 	}}
 	shapeUntagOpenIDConnectProviderRequest = awsapi.Shape{Name: "UntagOpenIDConnectProviderRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
@@ -989,14 +1076,24 @@ var (
 		{Name: "PermissionsBoundary", Shape: &shapeAttachedPermissionsBoundary},
 		{Name: "Tags", Shape: &shapeTagListType},
 	}}
+	shapeVirtualMFADevice = awsapi.Shape{Name: "VirtualMFADevice", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "SerialNumber", Shape: &shapeSerialNumberType, Traits: awsapi.Required},
+		{Name: "Base32StringSeed", Shape: &shapeBootstrapDatum},
+		{Name: "QRCodePNG", Shape: &shapeBootstrapDatum},
+		{Name: "User", Shape: &shapeUser},
+		{Name: "EnableDate", Shape: &shapeDateType},
+		{Name: "Tags", Shape: &shapeTagListType},
+	}}
 	shapeAccessKeyIdType                             = awsapi.Shape{Name: "accessKeyIdType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 16, HasMax: true, Max: 128, Pattern: "[\\w]+"}}
 	shapeAccessKeyMetadataListType                   = awsapi.Shape{Name: "accessKeyMetadataListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeAccessKeyMetadata}}
 	shapeAccessKeySecretType                         = awsapi.Shape{Name: "accessKeySecretType", Kind: awsapi.KindString, Traits: awsapi.Sensitive}
 	shapeAccountAliasListType                        = awsapi.Shape{Name: "accountAliasListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeAccountAliasType}}
 	shapeAccountAliasType                            = awsapi.Shape{Name: "accountAliasType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 3, HasMax: true, Max: 63, Pattern: "^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$"}}
 	shapeArnType                                     = awsapi.Shape{Name: "arnType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 20, HasMax: true, Max: 2048}}
+	shapeAssignmentStatusType                        = awsapi.Shape{Name: "assignmentStatusType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"Assigned", "Unassigned", "Any"}}}
 	shapeAttachedPoliciesListType                    = awsapi.Shape{Name: "attachedPoliciesListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeAttachedPolicy}}
 	shapeAttachmentCountType                         = awsapi.Shape{Name: "attachmentCountType", Kind: awsapi.KindInteger}
+	shapeAuthenticationCodeType                      = awsapi.Shape{Name: "authenticationCodeType", Kind: awsapi.KindString, Traits: awsapi.Sensitive, Limits: &awsapi.Limits{HasMin: true, Min: 6, HasMax: true, Max: 6, Pattern: "[\\d]+"}}
 	shapeBooleanObjectType                           = awsapi.Shape{Name: "booleanObjectType", Kind: awsapi.KindBoolean}
 	shapeBooleanType                                 = awsapi.Shape{Name: "booleanType", Kind: awsapi.KindBoolean}
 	shapeClientIDListType                            = awsapi.Shape{Name: "clientIDListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeClientIDType}}
@@ -1014,6 +1111,7 @@ var (
 	shapeIdType                                      = awsapi.Shape{Name: "idType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 16, HasMax: true, Max: 128, Pattern: "[\\w]+"}}
 	shapeInstanceProfileListType                     = awsapi.Shape{Name: "instanceProfileListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeInstanceProfile}}
 	shapeInstanceProfileNameType                     = awsapi.Shape{Name: "instanceProfileNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\w+=,.@-]+"}}
+	shapeInvalidAuthenticationCodeMessage            = awsapi.Shape{Name: "invalidAuthenticationCodeMessage", Kind: awsapi.KindString}
 	shapeInvalidInputMessage                         = awsapi.Shape{Name: "invalidInputMessage", Kind: awsapi.KindString}
 	shapeInvalidUserTypeMessage                      = awsapi.Shape{Name: "invalidUserTypeMessage", Kind: awsapi.KindString}
 	shapeLimitExceededMessage                        = awsapi.Shape{Name: "limitExceededMessage", Kind: awsapi.KindString}
@@ -1021,6 +1119,7 @@ var (
 	shapeMarkerType                                  = awsapi.Shape{Name: "markerType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 320, Pattern: "[\\u0020-\\u00FF]+"}}
 	shapeMaxItemsType                                = awsapi.Shape{Name: "maxItemsType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 1000}}
 	shapeMaxPasswordAgeType                          = awsapi.Shape{Name: "maxPasswordAgeType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 1095}}
+	shapeMfaDeviceListType                           = awsapi.Shape{Name: "mfaDeviceListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeMFADevice}}
 	shapeMinimumPasswordLengthType                   = awsapi.Shape{Name: "minimumPasswordLengthType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 6, HasMax: true, Max: 128}}
 	shapeNoSuchEntityMessage                         = awsapi.Shape{Name: "noSuchEntityMessage", Kind: awsapi.KindString}
 	shapeOpenIdIdpCommunicationErrorExceptionMessage = awsapi.Shape{Name: "openIdIdpCommunicationErrorExceptionMessage", Kind: awsapi.KindString}
@@ -1047,6 +1146,7 @@ var (
 	shapeRoleListType                                = awsapi.Shape{Name: "roleListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeRole}}
 	shapeRoleMaxSessionDurationType                  = awsapi.Shape{Name: "roleMaxSessionDurationType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 3600, HasMax: true, Max: 43200}}
 	shapeRoleNameType                                = awsapi.Shape{Name: "roleNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 64, Pattern: "[\\w+=,.@-]+"}}
+	shapeSerialNumberType                            = awsapi.Shape{Name: "serialNumberType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 9, HasMax: true, Max: 256, Pattern: "[\\w+=/:,.@-]+"}}
 	shapeServiceFailureExceptionMessage              = awsapi.Shape{Name: "serviceFailureExceptionMessage", Kind: awsapi.KindString}
 	shapeStatusType                                  = awsapi.Shape{Name: "statusType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"Active", "Inactive"}}}
 	shapeStringType                                  = awsapi.Shape{Name: "stringType", Kind: awsapi.KindString}
@@ -1063,4 +1163,6 @@ var (
 	shapeUserDetailListType                          = awsapi.Shape{Name: "userDetailListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeUserDetail}}
 	shapeUserListType                                = awsapi.Shape{Name: "userListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeUser}}
 	shapeUserNameType                                = awsapi.Shape{Name: "userNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 64, Pattern: "[\\w+=,.@-]+"}}
+	shapeVirtualMFADeviceListType                    = awsapi.Shape{Name: "virtualMFADeviceListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeVirtualMFADevice}}
+	shapeVirtualMFADeviceName                        = awsapi.Shape{Name: "virtualMFADeviceName", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, Pattern: "[\\w+=,.@-]+"}}
 )

@@ -176,6 +176,21 @@ type CreateUserResponse struct {
 	User *User
 }
 
+type CreateVirtualMFADeviceRequest struct {
+	Path                 *string
+	VirtualMFADeviceName *string
+	Tags                 []*Tag
+}
+
+type CreateVirtualMFADeviceResponse struct {
+	VirtualMFADevice *VirtualMFADevice
+}
+
+type DeactivateMFADeviceRequest struct {
+	UserName     *string
+	SerialNumber *string
+}
+
 type DeleteAccessKeyRequest struct {
 	UserName    *string
 	AccessKeyId *string
@@ -241,6 +256,10 @@ type DeleteUserRequest struct {
 	UserName *string
 }
 
+type DeleteVirtualMFADeviceRequest struct {
+	SerialNumber *string
+}
+
 type DetachGroupPolicyRequest struct {
 	GroupName *string
 	PolicyArn *string
@@ -254,6 +273,13 @@ type DetachRolePolicyRequest struct {
 type DetachUserPolicyRequest struct {
 	UserName  *string
 	PolicyArn *string
+}
+
+type EnableMFADeviceRequest struct {
+	UserName            *string
+	SerialNumber        *string
+	AuthenticationCode1 *string
+	AuthenticationCode2 *string
 }
 
 type EvaluationResult struct {
@@ -351,6 +377,18 @@ type GetLoginProfileRequest struct {
 
 type GetLoginProfileResponse struct {
 	LoginProfile *LoginProfile
+}
+
+type GetMFADeviceRequest struct {
+	SerialNumber *string
+	UserName     *string
+}
+
+type GetMFADeviceResponse struct {
+	UserName       *string
+	SerialNumber   *string
+	EnableDate     *time.Time
+	Certifications map[string]string
 }
 
 type GetOpenIDConnectProviderRequest struct {
@@ -599,6 +637,30 @@ type ListInstanceProfilesResponse struct {
 	Marker           *string
 }
 
+type ListMFADeviceTagsRequest struct {
+	SerialNumber *string
+	Marker       *string
+	MaxItems     *int64
+}
+
+type ListMFADeviceTagsResponse struct {
+	Tags        []*Tag
+	IsTruncated *bool
+	Marker      *string
+}
+
+type ListMFADevicesRequest struct {
+	UserName *string
+	Marker   *string
+	MaxItems *int64
+}
+
+type ListMFADevicesResponse struct {
+	MFADevices  []*MFADevice
+	IsTruncated *bool
+	Marker      *string
+}
+
 type ListOpenIDConnectProviderTagsRequest struct {
 	OpenIDConnectProviderArn *string
 	Marker                   *string
@@ -729,10 +791,28 @@ type ListUsersResponse struct {
 	Marker      *string
 }
 
+type ListVirtualMFADevicesRequest struct {
+	AssignmentStatus *string
+	Marker           *string
+	MaxItems         *int64
+}
+
+type ListVirtualMFADevicesResponse struct {
+	VirtualMFADevices []*VirtualMFADevice
+	IsTruncated       *bool
+	Marker            *string
+}
+
 type LoginProfile struct {
 	UserName              *string
 	CreateDate            *time.Time
 	PasswordResetRequired *bool
+}
+
+type MFADevice struct {
+	UserName     *string
+	SerialNumber *string
+	EnableDate   *time.Time
 }
 
 type ManagedPolicyDetail struct {
@@ -874,6 +954,13 @@ type ResourceSpecificResult struct {
 	PermissionsBoundaryDecisionDetail *PermissionsBoundaryDecisionDetail
 }
 
+type ResyncMFADeviceRequest struct {
+	UserName            *string
+	SerialNumber        *string
+	AuthenticationCode1 *string
+	AuthenticationCode2 *string
+}
+
 type Role struct {
 	Path                     *string
 	RoleName                 *string
@@ -965,6 +1052,11 @@ type TagInstanceProfileRequest struct {
 	Tags                []*Tag
 }
 
+type TagMFADeviceRequest struct {
+	SerialNumber *string
+	Tags         []*Tag
+}
+
 type TagOpenIDConnectProviderRequest struct {
 	OpenIDConnectProviderArn *string
 	Tags                     []*Tag
@@ -988,6 +1080,11 @@ type TagUserRequest struct {
 type UntagInstanceProfileRequest struct {
 	InstanceProfileName *string
 	TagKeys             []string
+}
+
+type UntagMFADeviceRequest struct {
+	SerialNumber *string
+	TagKeys      []string
 }
 
 type UntagOpenIDConnectProviderRequest struct {
@@ -1096,4 +1193,13 @@ type UserDetail struct {
 	AttachedManagedPolicies []*AttachedPolicy
 	PermissionsBoundary     *AttachedPermissionsBoundary
 	Tags                    []*Tag
+}
+
+type VirtualMFADevice struct {
+	SerialNumber     *string
+	Base32StringSeed []byte
+	QRCodePNG        []byte
+	User             *User
+	EnableDate       *time.Time
+	Tags             []*Tag
 }

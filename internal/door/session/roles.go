@@ -22,6 +22,7 @@ type Role struct {
 // the resource policies of its own resources. IAM implements it and the node
 // hands it to STS.
 type Roles interface {
+	Codes
 	// Role finds a role, or gives store.ErrNotFound.
 	Role(r store.Reader, arn string) (*Role, error)
 	// HasPolicy reports whether a managed policy exists that sessions of the

@@ -18,6 +18,10 @@ func (s *Service) getAccountSummary(c *door.Call, r store.Reader, _ *awsapi.None
 	if err != nil {
 		return nil, err
 	}
+	ofRoot, err := devicesOf(r, c.Account, c.Account)
+	if err != nil {
+		return nil, err
+	}
 	return &api.GetAccountSummaryResponse{SummaryMap: map[string]int64{
 		"Users": n.Users, "UsersQuota": int64(userKind.quota),
 		"Groups": n.Groups, "GroupsQuota": int64(groupKind.quota),
@@ -35,9 +39,9 @@ func (s *Service) getAccountSummary(c *door.Call, r store.Reader, _ *awsapi.None
 		"AttachedPoliciesPerUserQuota":      policiesPerEntity,
 		"AttachedPoliciesPerGroupQuota":     policiesPerEntity,
 		"AttachedPoliciesPerRoleQuota":      policiesPerEntity,
-		"MFADevices":                        0,
-		"MFADevicesInUse":                   0,
-		"AccountMFAEnabled":                 0,
+		"MFADevices":                        n.MFADevices,
+		"MFADevicesInUse":                   n.MFADevicesInUse,
+		"AccountMFAEnabled":                 int64(min(len(ofRoot), 1)),
 		"AccountAccessKeysPresent":          1,
 		"AccountPasswordPresent":            0,
 		"AccountSigningCertificatesPresent": 0,

@@ -13,7 +13,8 @@ import (
 func (s *Service) Check(r store.Reader) error {
 	c := &checker{service: s, r: r, counted: map[string]*counts{}}
 	for _, check := range []func() error{
-		c.users, c.groups, c.roles, c.instanceProfiles, c.providers, c.policies, c.accessKeys, c.lastUses, c.loginProfiles, c.counts,
+		c.users, c.groups, c.roles, c.instanceProfiles, c.providers, c.policies,
+		c.accessKeys, c.lastUses, c.loginProfiles, c.mfaDevices, c.counts,
 	} {
 		if err := check(); err != nil {
 			return fmt.Errorf("iam: %w", err)
@@ -186,6 +187,29 @@ func (c *checker) loginProfiles() error {
 			return fmt.Errorf("holds %s of account %s with %d earlier passwords", p.UserID, p.Account, len(p.Earlier))
 		}
 		_, err := userKind.get(c.r, p.Account, p.UserID)
+		return err
+	})
+}
+
+func (c *checker) mfaDevices() error {
+	held := map[string]int{}
+	return scan(c.r, mfaDevices, func(key store.Key, d *mfaDevice) error {
+		n := c.count(d.Account)
+		n.MFADevices++
+		if key[0] != d.Account || key[1] != d.arn() || len(d.Seed.Reveal()) != seedSize {
+			return fmt.Errorf("holds %s of account %s with a seed of %d", d.arn(), d.Account, len(d.Seed.Reveal()))
+		}
+		if d.Holder == "" {
+			return nil
+		}
+		n.MFADevicesInUse++
+		if held[d.Holder]++; held[d.Holder] > devicesPerUser {
+			return fmt.Errorf("%s has too many", d.Holder)
+		}
+		if d.Holder == d.Account {
+			return nil
+		}
+		_, err := userKind.get(c.r, d.Account, d.Holder)
 		return err
 	})
 }

@@ -37,6 +37,12 @@ func overQuota(quota string, limit int) *awsapi.Error {
 	return limitExceeded("Cannot exceed quota for %s: %d", quota, limit)
 }
 
+func invalidAuthenticationCode() *awsapi.Error {
+	e := awsapi.Errorf("InvalidAuthenticationCode", "Authentication code for device is not valid.")
+	e.Status = http.StatusForbidden
+	return e
+}
+
 func invalidInput(format string, args ...any) *awsapi.Error {
 	return awsapi.Errorf("InvalidInput", format, args...)
 }

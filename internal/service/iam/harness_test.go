@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"cloister/internal/awsapi"
 	api "cloister/internal/awsapi/iam"
@@ -24,7 +26,15 @@ type harness struct {
 	*doortest.Harness
 	t   testing.TB
 	iam *Service
+
+	ahead atomic.Int64 // of the machine's clock, in nanoseconds
 }
+
+// now is the time as the door has it.
+func (h *harness) now() time.Time { return time.Now().Add(time.Duration(h.ahead.Load())) }
+
+// skew has time pass.
+func (h *harness) skew(d time.Duration) { h.ahead.Add(int64(d)) }
 
 const (
 	rootKeyID  = "AKIAROOTROOTROOTROOT"
@@ -41,7 +51,7 @@ func newHarness(t testing.TB) *harness {
 			Guardrails:      guardrail.New(&api.Service, &stsapi.Service, &lambdaapi.Service, &logsapi.Service),
 			RootAccessKeyID: rootKeyID, RootSecret: seal.NewSecret([]byte(rootSecret)),
 		})
-		c.Directory = h.iam
+		c.Directory, c.Now = h.iam, h.now
 	})
 	h.iam.Register(h.Door)
 	t.Cleanup(h.check)

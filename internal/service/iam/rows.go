@@ -76,6 +76,18 @@ type loginProfile struct {
 	Earlier         []password // latest first, as many as a policy can ask for
 }
 
+// mfaDevice is a virtual MFA device.
+type mfaDevice struct {
+	Account, Path, Name string
+	Seed                seal.Secret
+	Created             time.Time
+	Tags                []Tag
+	Holder              string    // the unique id of its user, the account for the root user, "" for nobody
+	Enabled             time.Time // since when it has a holder
+	Used                int64     // the latest step of which a code was accepted: none up to it counts again
+	Drift               int64     // by how many steps the device's clock is ahead
+}
+
 // settings are what an account says of itself.
 type settings struct {
 	Account   string
@@ -102,7 +114,10 @@ type version struct {
 
 // counts is how many of each there are in an account, for quotas and the
 // account summary without counting rows.
-type counts struct{ Users, Groups, Roles, Policies, Versions, InstanceProfiles, Providers int64 }
+type counts struct {
+	Users, Groups, Roles, Policies, Versions, InstanceProfiles, Providers int64
+	MFADevices, MFADevicesInUse                                           int64
+}
 
 // The tables. Names are compared without regard to case, as IAM does
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
@@ -135,9 +150,16 @@ var (
 		}))
 	accessKeys = store.Define[accessKey]("iam.accesskey", // access key id: of all accounts together
 		store.Index("user", func(k *accessKey) []store.Key { return []store.Key{store.K(k.Account, k.UserID)} }))
-	lastUses        = store.Define[lastUse]("iam.keyuse")     // access key id
-	loginProfiles   = store.Define[loginProfile]("iam.login") // account, user id
-	accountSettings = store.Define[settings]("iam.settings",  // account
+	lastUses      = store.Define[lastUse]("iam.keyuse")     // access key id
+	loginProfiles = store.Define[loginProfile]("iam.login") // account, user id
+	mfaDevices    = store.Define[mfaDevice]("iam.mfa",      // account, ARN
+		store.Index("holder", func(d *mfaDevice) []store.Key {
+			if d.Holder == "" {
+				return nil
+			}
+			return []store.Key{store.K(d.Account, d.Holder)}
+		}))
+	accountSettings = store.Define[settings]("iam.settings", // account
 		store.Index("alias", func(s *settings) []store.Key {
 			if s.Alias == "" {
 				return nil

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -27,7 +28,8 @@ var rewrite = flag.Bool("rewrite", false, "write what the scripts answer into te
 //	answer as JSON, or the error
 //
 // and an empty line. WHO is root or the name of a user. Ids and times in answers
-// are numbered and can be given back: <AKIA-1>.
+// are numbered and can be given back: <AKIA-1>. <code phone -1> is the code that
+// the MFA device phone showed one step ago.
 func TestScripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -93,7 +95,7 @@ func (s *script) step(t *testing.T, step string) string {
 	if !ok {
 		t.Fatalf("no operation %s", parts[1])
 	}
-	out, err := call(s.h, s.who(parts[0]), s.restore(expand(parts[2])))
+	out, err := call(s.h, s.who(parts[0]), s.codes(s.restore(expand(parts[2]))))
 	var wire *awsapi.Error
 	switch {
 	case errors.As(err, &wire):
@@ -129,12 +131,17 @@ var (
 	idPattern   = regexp.MustCompile(`\b(AIDA|AROA|AGPA|AIPA|ANPA|AKIA)[A-Z2-7]{16,17}\b`)
 	timePattern = regexp.MustCompile(`"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ"`)
 	secret      = regexp.MustCompile(`"SecretAccessKey":"[A-Za-z0-9+/]{40}"`)
-	shownID     = regexp.MustCompile(`<[A-Z]{4}-\d+>`)
+	// Blobs are base64 in JSON: of 64 characters of base32, and of a PNG.
+	seedPattern    = regexp.MustCompile(`"Base32StringSeed":"[A-Za-z0-9+/]{86}=="`)
+	picturePattern = regexp.MustCompile(`"QRCodePNG":"iVBORw0KGgo[A-Za-z0-9+/=]*"`)
+	shownID        = regexp.MustCompile(`<[A-Z]{4}-\d+>`)
 )
 
 // show replaces what differs between runs.
 func (s *script) show(text string) string {
 	text = secret.ReplaceAllString(text, `"SecretAccessKey":"<40 characters>"`)
+	text = seedPattern.ReplaceAllString(text, `"Base32StringSeed":"<seed>"`)
+	text = picturePattern.ReplaceAllString(text, `"QRCodePNG":"<picture>"`)
 	text = timePattern.ReplaceAllString(text, `"<time>"`)
 	return idPattern.ReplaceAllStringFunc(text, func(id string) string {
 		if s.names[id] == "" {
@@ -149,6 +156,16 @@ func (s *script) show(text string) string {
 // restore is the inverse of show for ids.
 func (s *script) restore(text string) string {
 	return shownID.ReplaceAllStringFunc(text, func(name string) string { return s.values[name] })
+}
+
+var shownCode = regexp.MustCompile(`<code (\S+) (-?\d+)>`)
+
+func (s *script) codes(text string) string {
+	return shownCode.ReplaceAllStringFunc(text, func(m string) string {
+		parts := shownCode.FindStringSubmatch(m)
+		off, _ := strconv.ParseInt(parts[2], 10, 64)
+		return s.h.code(parts[1], off)
+	})
 }
 
 // compact leaves absent members out of an answer.

@@ -42,6 +42,7 @@ type Service struct {
 	cache        *cache
 	guard        *guardrail.Guardrails
 	uses         uses
+	guesses      guesses
 	now          func() time.Time
 }
 
@@ -87,6 +88,7 @@ func (s *Service) Register(d *door.Door) {
 	s.registerAccessKeys(d)
 	s.registerLoginProfiles(d)
 	s.registerPasswordPolicy(d)
+	s.registerMFADevices(d)
 	s.registerAliases(d)
 	s.registerAuthorizationDetails(d)
 	s.registerGroups(d)

@@ -177,6 +177,13 @@ func (s *Service) deleteUser(c *door.Call, tx *store.Tx, in *api.DeleteUserReque
 		}
 		return nil, err
 	}
+	held, err := devicesOf(tx, u.Account, u.ID)
+	if err != nil {
+		return nil, err
+	}
+	if len(held) > 0 {
+		return nil, deleteConflict("Cannot delete entity, must delete MFA device first.")
+	}
 	if len(u.Groups) > 0 {
 		return nil, deleteConflict("Cannot delete entity, must remove users from group first.")
 	}

@@ -17,13 +17,15 @@ import (
 const roleDuration = time.Hour
 
 // assumeRole issues a session of a role. That the caller may have it has been
-// decided, on the same snapshot.
-func (s *Service) assumeRole(c *door.Call, r store.Reader, in *api.AssumeRoleRequest) (*api.AssumeRoleResponse, error) {
+// decided, on the same snapshot. An MFA code counts for the decision alone: the
+// session says nothing of it, like AWS's
+// (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_mfa_configure-api-require.html).
+func (s *Service) assumeRole(c *door.Call, r store.Reader, tx *store.Tx, in *api.AssumeRoleRequest) (*api.AssumeRoleResponse, error) {
 	role, err := s.roles.Role(r, awsapi.Val(in.RoleArn))
 	if err != nil {
 		return nil, err
 	}
-	if err := checkMFA(in.SerialNumber, in.TokenCode); err != nil {
+	if _, err := s.useCode(c, tx, in.SerialNumber, in.TokenCode); err != nil {
 		return nil, err
 	}
 	duration, err := sessionTime(c.Principal, role, in.DurationSeconds)

@@ -25,16 +25,3 @@ func invalidParameter(format string, args ...any) *awsapi.Error {
 func tooLarge(percent int) *awsapi.Error {
 	return awsapi.Errorf("PackedPolicyTooLarge", "Packed policy consumes %d%% of allotted space, please use smaller policy.", percent)
 }
-
-// checkMFA refuses a call that claims an MFA device. Nobody here has one, and
-// a claim that cannot be checked is not ignored.
-func checkMFA(serial, code *string) error {
-	switch {
-	case serial == nil && code == nil:
-		return nil
-	case serial == nil || code == nil:
-		return accessDenied("MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code.")
-	default:
-		return accessDenied("MultiFactorAuthentication failed with invalid MFA one time pass code. ")
-	}
-}

@@ -67,18 +67,6 @@ func TestSessionTokenOfRootLastsAnHourAtMost(t *testing.T) {
 	}
 }
 
-// Nobody has an MFA device; whoever claims one is refused, not believed.
-func TestMFAIsRefused(t *testing.T) {
-	h := newHarness(t)
-	alice, role := h.user("alice", mayAssume), h.role("r", trustAccount)
-	serial, code := aws.String("arn:aws:iam::123456789012:mfa/alice"), aws.String("123456")
-	for _, in := range []*sdk.GetSessionTokenInput{{SerialNumber: serial, TokenCode: code}, {SerialNumber: serial}, {TokenCode: code}} {
-		_, err := alice.GetSessionToken(context.Background(), in)
-		h.wantCode("AccessDenied", err)
-	}
-	h.refused("AccessDenied", alice, role, func(in *sdk.AssumeRoleInput) { in.SerialNumber, in.TokenCode = serial, code })
-}
-
 func TestRoleSessionCannotGetSessionToken(t *testing.T) {
 	h := newHarness(t)
 	out := h.assume(h.user("alice", mayAssume), h.role("r", trustAccount))

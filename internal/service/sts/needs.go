@@ -28,6 +28,9 @@ func (s *Service) needAssumeRole(c *door.Call, r store.Reader, in *api.AssumeRol
 		Action: "sts:AssumeRole", Resource: awsapi.Val(in.RoleArn), Account: accountIn(awsapi.Val(in.RoleArn)),
 		ResourcePolicyRequired: true, Context: assumeContext(in, c.Principal),
 	}
+	if err := s.addCode(c, r, in, need.Context); err != nil {
+		return nil, err
+	}
 	role, err := s.roles.Role(r, need.Resource)
 	switch {
 	case err == nil:

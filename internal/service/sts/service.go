@@ -24,11 +24,13 @@ func New(keys *seal.Keyring, roles session.Roles) *Service {
 
 // Register registers every operation of STS that exists here.
 func (s *Service) Register(d *door.Door) {
-	door.Read(d, api.OpAssumeRole, door.Permission(s.needAssumeRole), s.assumeRole)
+	door.ReadOrWrite(d, api.OpAssumeRole, door.Permission(s.needAssumeRole),
+		func(in *api.AssumeRoleRequest) bool { return hasCode(in.SerialNumber, in.TokenCode) }, s.assumeRole)
 	door.Read(d, api.OpGetAccessKeyInfo, door.Permission(needKeyInfo), s.getAccessKeyInfo)
 	door.Read(d, api.OpGetFederationToken, door.Permission(needFederationToken), s.getFederationToken)
 	door.Read(d, api.OpGetCallerIdentity, door.SignedOnly[api.GetCallerIdentityRequest](), s.getCallerIdentity)
-	door.Read(d, api.OpGetSessionToken, door.SignedOnly[api.GetSessionTokenRequest](), s.getSessionToken)
+	door.ReadOrWrite(d, api.OpGetSessionToken, door.SignedOnly[api.GetSessionTokenRequest](),
+		func(in *api.GetSessionTokenRequest) bool { return hasCode(in.SerialNumber, in.TokenCode) }, s.getSessionToken)
 }
 
 // getCallerIdentity tells callers who they are, which no policy can forbid.

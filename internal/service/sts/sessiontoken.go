@@ -20,15 +20,17 @@ const (
 // that asked for them is deactivated; they end with the user, and can do what
 // the user's policies allow at the time
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access.html).
-func (s *Service) getSessionToken(c *door.Call, _ store.Reader, in *api.GetSessionTokenRequest) (*api.GetSessionTokenResponse, error) {
+func (s *Service) getSessionToken(c *door.Call, _ store.Reader, tx *store.Tx, in *api.GetSessionTokenRequest) (*api.GetSessionTokenResponse, error) {
 	p := c.Principal
 	if p.Kind != policy.PrincipalUser && p.Kind != policy.PrincipalRoot || !p.IssuedAt.IsZero() {
 		return nil, accessDenied("Cannot call GetSessionToken with session credentials")
 	}
-	if err := checkMFA(in.SerialNumber, in.TokenCode); err != nil {
+	mfa, err := s.useCode(c, tx, in.SerialNumber, in.TokenCode)
+	if err != nil {
 		return nil, err
 	}
 	opened := newSession(c.Time, tokenTime(p, in.DurationSeconds))
+	opened.MFA = mfa
 	opened.Kind, opened.Account, opened.EntityID = p.Kind, p.Account, p.UserID
 	credentials, err := s.credentials(opened)
 	if err != nil {
