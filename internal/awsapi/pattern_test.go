@@ -4,13 +4,14 @@ import (
 	"testing"
 
 	"cloister/internal/awsapi"
+	"cloister/internal/awsapi/accessanalyzer"
 	"cloister/internal/awsapi/iam"
 	"cloister/internal/awsapi/lambda"
 	"cloister/internal/awsapi/logs"
 	"cloister/internal/awsapi/sts"
 )
 
-var generated = []*awsapi.Service{&iam.Service, &lambda.Service, &logs.Service, &sts.Service}
+var generated = []*awsapi.Service{&accessanalyzer.Service, &iam.Service, &lambda.Service, &logs.Service, &sts.Service}
 
 func TestEveryGeneratedPatternCompiles(t *testing.T) {
 	for _, s := range generated {
