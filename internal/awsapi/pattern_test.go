@@ -8,10 +8,11 @@ import (
 	"cloister/internal/awsapi/iam"
 	"cloister/internal/awsapi/lambda"
 	"cloister/internal/awsapi/logs"
+	"cloister/internal/awsapi/organizations"
 	"cloister/internal/awsapi/sts"
 )
 
-var generated = []*awsapi.Service{&accessanalyzer.Service, &iam.Service, &lambda.Service, &logs.Service, &sts.Service}
+var generated = []*awsapi.Service{&accessanalyzer.Service, &iam.Service, &lambda.Service, &logs.Service, &organizations.Service, &sts.Service}
 
 func TestEveryGeneratedPatternCompiles(t *testing.T) {
 	for _, s := range generated {

@@ -3,6 +3,7 @@ package door
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -52,32 +53,81 @@ func (d *Door) requireLiving(c *Call) error {
 	return nil
 }
 
-// Policies finds what binds p, false if it no longer exists. Services and the
-// anonymous have no policies of their own: only a resource's policy can allow
-// them anything.
+// active tells whether the account of p may call. A service may call for an
+// account that is not here, and for none that is closed.
+func (d *Door) active(p *Principal) bool {
+	account := accountOf(p)
+	if account == "" {
+		return true
+	}
+	m, err := d.organizations.Of(account)
+	if err != nil {
+		slog.Error("an account could not be read; its principals are denied everything", "account", account, "error", err)
+		return false
+	}
+	return m.Active() || p.Kind == policy.PrincipalService && !m.Closed
+}
+
+// Policies finds what binds p for itself, false if it no longer exists or its
+// account is none that may call. Services and the anonymous have no policies of
+// their own: only a resource's policy can allow them anything.
 func (d *Door) Policies(p *Principal) (*policy.Policies, bool) {
+	if !d.active(p) {
+		return nil, false
+	}
 	if p.Kind == policy.PrincipalService || p.Kind == policy.PrincipalAnonymous {
 		return &policy.Policies{}, true
 	}
 	return d.directory.Policies(p)
 }
 
+// ErrGone is for a principal that no longer exists, or whose account is closed.
+var ErrGone = errors.New("the principal does not exist")
+
+// Bound is all that decides a need of p, the resource's own policy included. Its
+// error is ErrGone, or says what could not be read.
+func (d *Door) Bound(p *Principal, need *Need) (policy.Policies, error) {
+	s, err := d.sides(p, need.owner(accountOf(p)))
+	if err != nil {
+		return policy.Policies{}, err
+	}
+	return d.bound(p, need, s)
+}
+
+func (d *Door) bound(p *Principal, need *Need, s sides) (policy.Policies, error) {
+	own, ok := d.Policies(p)
+	if !ok {
+		return policy.Policies{}, ErrGone
+	}
+	all := *own
+	all.Resource, all.Grants = need.ResourcePolicy, need.Grants
+	s.bind(&all, need.Action)
+	return all, nil
+}
+
 // decide evaluates one need and records the decision.
 func (d *Door) decide(c *Call, need *Need) error {
-	bound, ok := d.Policies(c.Principal)
-	if !ok {
+	s, err := d.sides(c.Principal, need.owner(c.Account))
+	if err != nil {
+		return unavailable(err)
+	}
+	policies, err := d.bound(c.Principal, need, s)
+	if err != nil {
 		return unauthenticated(sigv4.InvalidClientTokenID())
 	}
-	policies := *bound
-	policies.Resource, policies.Grants = need.ResourcePolicy, need.Grants
-	req := request(c, need)
+	req := request(c, need, s)
+	if s.resource != nil && s.resource.Closed {
+		c.decided = append(c.decided, audit.Need{Action: need.Action, Resource: need.Resource, Reason: errClosed.Error()})
+		return denial(fmt.Sprintf("%s is not authorized to perform: %s on resource: %s because the account of the resource is closed",
+			subject(c.Principal), need.Action, need.Resource))
+	}
 	decision := policy.Evaluate(&policies, &req)
 	decided := audit.Need{
 		Action: need.Action, Resource: need.Resource,
 		Allowed: decision.Allowed, Reason: decision.Reason.String(), Policy: policyName(decision),
 	}
 	if !decision.Allowed {
-		decided.Context = c.keys(need, req.ResourceAccount).all()
+		decided.Context = c.keys(need, s).all()
 	}
 	c.decided = append(c.decided, decided)
 	if decision.Allowed {
@@ -98,29 +148,35 @@ func policyName(d policy.Decision) string {
 }
 
 // request is the question that need puts to the policy engine.
-func request(c *Call, need *Need) policy.Request {
-	account := need.Account
-	if account == "" {
-		account = c.Account
-	}
+func request(c *Call, need *Need, s sides) policy.Request {
 	return policy.Request{
 		Principal:              c.Principal.Principal,
 		Action:                 need.Action,
 		Resource:               need.Resource,
-		ResourceAccount:        account,
-		Context:                c.keys(need, account),
+		ResourceAccount:        need.owner(c.Account),
+		Context:                c.keys(need, s),
 		ResourcePolicyRequired: need.ResourcePolicyRequired,
 	}
 }
 
-func (c *Call) keys(need *Need, account string) *conditions {
-	return &conditions{call: c, need: need, account: account}
+// owner is the account of the resource, the caller's own unless it is given.
+func (n *Need) owner(own string) string {
+	if n.Account != "" {
+		return n.Account
+	}
+	return own
+}
+
+func (c *Call) keys(need *Need, s sides) *conditions {
+	return &conditions{call: c, need: need, account: need.owner(c.Account), sides: s}
 }
 
 // Question is what the policy engine would be asked if p made a call in a
 // region that takes need, at a time, over a connection that is secure.
-func Question(p *Principal, need *Need, region string, at time.Time) policy.Request {
-	return request(&Call{Principal: p, Account: accountOf(p), Region: region, Time: at, Secure: true}, need)
+func (d *Door) Question(p *Principal, need *Need, region string, at time.Time) (policy.Request, error) {
+	c := &Call{Principal: p, Account: accountOf(p), Region: region, Time: at, Secure: true}
+	s, err := d.sides(p, need.owner(c.Account))
+	return request(c, need, s), err
 }
 
 func denial(message string) error {

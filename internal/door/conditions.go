@@ -17,6 +17,7 @@ type conditions struct {
 	call    *Call
 	need    *Need
 	account string
+	sides   sides
 }
 
 // Values implements policy.Context.
@@ -30,11 +31,27 @@ func (k *conditions) Values(key string) ([]string, bool) {
 	if value, ok := k.global(key); ok {
 		return []string{value}, true
 	}
-	if key == "aws:calledvia" {
+	return k.several(key)
+}
+
+// multiple are the keys with several values.
+var multiple = []string{
+	"aws:calledvia", "aws:principalservicenameslist",
+	"aws:principalorgpaths", "aws:resourceorgpaths", "aws:sourceorgpaths",
+}
+
+// several answers the keys that may have several values.
+func (k *conditions) several(key string) ([]string, bool) {
+	switch key {
+	case "aws:calledvia":
 		via := k.call.CalledVia()
 		return via, len(via) > 0
+	case "aws:principalservicenameslist":
+		if service := k.call.Principal.Service; service != "" {
+			return []string{service}, true
+		}
 	}
-	return nil, false
+	return k.sides.paths(key)
 }
 
 // lasting are the keys with one value that an audit record does not have
@@ -45,6 +62,7 @@ var lasting = []string{
 	"aws:principalisawsservice", "aws:principalservicename", "aws:sourcearn", "aws:sourceaccount",
 	"aws:principaltype", "aws:principalarn", "aws:principalaccount", "aws:userid", "aws:username",
 	"aws:sourceidentity", "aws:tokenissuetime", "aws:multifactorauthpresent", "aws:multifactorauthage",
+	"aws:principalorgid", "aws:resourceorgid", "aws:sourceorgid",
 }
 
 // all gives the keys that an audit record keeps of a denied need, so that the
@@ -56,8 +74,10 @@ func (k *conditions) all() map[string][]string {
 			all[key] = []string{value}
 		}
 	}
-	if via := k.call.CalledVia(); len(via) > 0 {
-		all["aws:calledvia"] = via
+	for _, key := range multiple {
+		if values, ok := k.several(key); ok {
+			all[key] = values
+		}
 	}
 	for tag, value := range k.call.Principal.Tags {
 		all["aws:principaltag/"+strings.ToLower(tag)] = []string{value}
@@ -104,6 +124,9 @@ func (k *conditions) global(key string) (string, bool) {
 		return first(c.CalledVia())
 	case "aws:calledvialast":
 		return last(c.CalledVia())
+	}
+	if value, ok := k.sides.organization(key); ok {
+		return value, true
 	}
 	return principalKey(c.Principal, key)
 }

@@ -33,7 +33,7 @@ func callers() map[string]*Call {
 	federated := &Principal{Principal: policy.Principal{Kind: policy.PrincipalFederatedUser, ARN: "arn:aws:sts::1:federated-user/f", RoleARN: "arn:aws:iam::1:user/u", Account: "1", UserID: "1:f"}, IssuedAt: at}
 	service := ServicePrincipal("events.amazonaws.com", "arn:aws:events:us-east-1:2:rule/x", "2")
 
-	d := &Door{region: "us-east-1", now: func() time.Time { return at }}
+	d := &Door{region: "us-east-1", organizations: memberOf{}, now: func() time.Time { return at }}
 	wire := func(p *Principal) *Call {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.Header.Set("User-Agent", "agent/1")
@@ -82,18 +82,43 @@ var keys = map[string]map[string]string{
 	"aws:multifactorauthage":     {"user": "-", "role": "0", "federated": "-"},
 	"aws:sourceidentity":         {"user": "-", "role": "alice", "service": "-"},
 	"aws:principaltag/":          {"user": "-"},
-	"aws:principaltag/team":      {"user": "blue", "role": "-"},
-	"lambda:key":                 {"user": "a b"},
-	"lambda:empty":               {"user": ""},
-	"aws:unheardof":              {"user": "-"},
+
+	"aws:principalservicenameslist": {"user": "-", "service": "events.amazonaws.com"},
+	"aws:principalorgid":            {"user": "o-1", "role": "o-1", "anonymous": "-", "service": "-"},
+	"aws:principalorgpaths":         {"user": "o-1/r-1/ou-1/", "root": "o-1/r-1/ou-1/", "anonymous": "-", "service": "-"},
+	"aws:resourceorgid":             {"user": "o-9", "anonymous": "o-9", "service": "o-9"},
+	"aws:resourceorgpaths":          {"user": "o-9/r-9/ou-9/", "service": "o-9/r-9/ou-9/"},
+	"aws:sourceorgid":               {"user": "-", "service": "o-2"},
+	"aws:sourceorgpaths":            {"user": "-", "service": "o-2/r-2/ou-2/"},
+
+	"aws:principaltag/team": {"user": "blue", "role": "-"},
+	"lambda:key":            {"user": "a b"},
+	"lambda:empty":          {"user": ""},
+	"aws:unheardof":         {"user": "-"},
+}
+
+// memberOf has each account in an organisation of its own.
+type memberOf struct{}
+
+func (memberOf) Of(account string) (*Membership, error) {
+	return &Membership{Account: account, Exists: true, Organization: "o-" + account, Path: "o-" + account + "/r-" + account + "/ou-" + account + "/"}, nil
+}
+
+func keysOf(t *testing.T, c *Call, need *Need) *conditions {
+	t.Helper()
+	s, err := c.door.sides(c.Principal, need.owner(c.Account))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.keys(need, s)
 }
 
 func TestConditionKeys(t *testing.T) {
 	calls := callers()
-	need := &Need{Context: policy.MapContext{"lambda:key": {"a", "b"}, "lambda:empty": {}}}
+	need := &Need{Account: "9", Context: policy.MapContext{"lambda:key": {"a", "b"}, "lambda:empty": {}}}
 	for key, wants := range keys {
 		for caller, want := range wants {
-			k := &conditions{call: calls[caller], need: need, account: "9"}
+			k := keysOf(t, calls[caller], need)
 			values, ok := k.Values(key)
 			got := strings.Join(values, " ")
 			if !ok {
@@ -108,9 +133,13 @@ func TestConditionKeys(t *testing.T) {
 
 // Every key that the source names is in the table.
 func TestEveryConditionKey(t *testing.T) {
-	source, err := os.ReadFile("conditions.go")
-	if err != nil {
-		t.Fatal(err)
+	var source []byte
+	for _, name := range []string{"conditions.go", "organization.go"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source = append(source, text...)
 	}
 	found := regexp.MustCompile(`"(aws:[a-z]+/?)"`).FindAllSubmatch(source, -1)
 	if len(found) < 20 {
@@ -126,9 +155,9 @@ func TestEveryConditionKey(t *testing.T) {
 // The audit record of a denial has every key but those that it has elsewhere.
 func TestEveryConditionKeyIsRecorded(t *testing.T) {
 	elsewhere := []string{"aws:currenttime", "aws:epochtime", "aws:sourceip", "aws:useragent", "aws:referer"}
-	need := &Need{Context: policy.MapContext{"lambda:key": {"a", "b"}}}
+	need := &Need{Account: "9", Context: policy.MapContext{"lambda:key": {"a", "b"}}}
 	for caller, call := range callers() {
-		k := &conditions{call: call, need: need, account: "9"}
+		k := keysOf(t, call, need)
 		recorded := k.all()
 		for key := range keys {
 			values, ok := k.Values(key)

@@ -14,8 +14,11 @@ type Config struct {
 	DB        *store.DB
 	Audit     *audit.Log
 	Directory Directory
-	Services  []*awsapi.Service
-	Region    string // the node's own region, for calls that name none
+	// Organizations says which accounts there are and what binds them.
+	Organizations Organizations
+
+	Services []*awsapi.Service
+	Region   string // the node's own region, for calls that name none
 
 	Now func() time.Time // nil for the system's clock
 
@@ -32,6 +35,9 @@ type Door struct {
 	db        *store.DB
 	audit     *audit.Log
 	directory Directory
+	// organizations is asked on every call
+	organizations Organizations
+
 	router    *awsapi.Router
 	region    string
 	signing   map[string]bool // names that the services are signed for
@@ -52,7 +58,12 @@ func New(c Config) *Door {
 	if c.BodyBytes == 0 {
 		c.BodyBytes = usualBodyBytes
 	}
+	if c.Organizations == nil {
+		panic("door: nobody is let in who may not be bound")
+	}
 	return &Door{
+		organizations: c.Organizations,
+
 		db:        c.DB,
 		audit:     c.Audit,
 		directory: c.Directory,

@@ -17,6 +17,7 @@ import (
 	iamapi "cloister/internal/awsapi/iam"
 	lambdaapi "cloister/internal/awsapi/lambda"
 	logsapi "cloister/internal/awsapi/logs"
+	orgsapi "cloister/internal/awsapi/organizations"
 	"cloister/internal/awsapi/platform"
 	stsapi "cloister/internal/awsapi/sts"
 	"cloister/internal/blob"
@@ -30,6 +31,7 @@ import (
 	"cloister/internal/service/iam"
 	"cloister/internal/service/lambda"
 	"cloister/internal/service/logs"
+	"cloister/internal/service/organizations"
 	"cloister/internal/service/sealing"
 	"cloister/internal/service/sts"
 	"cloister/internal/store"
@@ -44,6 +46,7 @@ type Node struct {
 	audit  *audit.Log
 	door   *door.Door
 	iam    *iam.Service
+	orgs   *organizations.Service
 	lambda *lambda.Service
 	logs   *logs.Service
 	plane  *plane
@@ -57,7 +60,7 @@ type Node struct {
 
 // Services are the services that a node has: AWS's and the platform's own.
 func Services() []*awsapi.Service {
-	return []*awsapi.Service{&iamapi.Service, &stsapi.Service, &lambdaapi.Service, &logsapi.Service, &analyzerapi.Service, &platform.Service}
+	return []*awsapi.Service{&iamapi.Service, &stsapi.Service, &lambdaapi.Service, &logsapi.Service, &analyzerapi.Service, &orgsapi.Service, &platform.Service}
 }
 
 // Start opens the data directory and serves. The node answers when Start has
@@ -121,16 +124,21 @@ func (n *Node) makeServices(context.Context) error {
 		return err
 	}
 	guard := guardrail.New(Services()...)
-	n.iam = iam.New(iam.Options{DB: n.db, Keys: n.keys, Guardrails: guard, Account: Account, RootAccessKeyID: root.AccessKeyID, RootSecret: root.Secret})
+	n.orgs = organizations.New(organizations.Options{DB: n.db, Audit: n.audit, Account: Account})
+	n.iam = iam.New(iam.Options{
+		DB: n.db, Keys: n.keys, Guardrails: guard, Organizations: n.orgs,
+		Account: Account, RootAccessKeyID: root.AccessKeyID, RootSecret: root.Secret,
+	})
 	n.inBackground(n.iam.Run)
 	n.logs = logs.New(n.db)
 	n.onClose(n.logs.Close)
 	n.plane = newPlane(n)
 	n.lambda = lambda.New(lambda.Config{DB: n.db, Blobs: blobs, Code: n.plane, Runtimes: n.plane, Guardrails: guard})
-	n.door = door.New(door.Config{DB: n.db, Audit: n.audit, Directory: n.iam, Services: Services(), Region: n.config.Region})
+	n.door = door.New(door.Config{DB: n.db, Audit: n.audit, Directory: n.iam, Organizations: n.orgs, Services: Services(), Region: n.config.Region})
 	n.iam.Register(n.door)
 	tokens := sts.New(n.keys, n.iam)
 	tokens.Register(n.door)
+	n.orgs.Register(n.door)
 	n.logs.Register(n.door)
 	n.lambda.Register(n.door)
 	accessanalyzer.New().Register(n.door)
@@ -144,6 +152,7 @@ func (n *Node) makeServices(context.Context) error {
 		return err
 	}
 	n.onClose(n.stopFunctions)
+	n.inBackground(n.orgs.Run)
 	return nil
 }
 

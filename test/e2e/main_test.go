@@ -58,6 +58,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"awscli":     awscli,
 			"call":       call,
+			"capture":    capture,
 			"cloister":   cloister,
 			"damage":     damage,
 			"eventually": eventually,

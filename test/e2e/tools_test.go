@@ -99,7 +99,25 @@ func awscli(ts *testscript.TestScript, neg bool, args []string) {
 	} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
+	if token := ts.Getenv("AWS_SESSION_TOKEN"); token != "" {
+		cmd.Env = append(cmd.Env, "AWS_SESSION_TOKEN="+token)
+	}
 	finish(ts, neg, cmd, -1)
+}
+
+// capture is `capture NAME PATTERN`: the pattern's group in what the last
+// command wrote, as the variable NAME.
+func capture(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: capture NAME PATTERN")
+	}
+	pattern, err := regexp.Compile(args[1])
+	ts.Check(err)
+	found := pattern.FindStringSubmatch(ts.ReadFile("stdout"))
+	if len(found) != 2 {
+		ts.Fatalf("%s is not in the output: %v", args[1], found)
+	}
+	ts.Setenv(args[0], found[1])
 }
 
 var awsKnowsEndpointURL = sync.OnceValue(func() bool {

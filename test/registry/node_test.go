@@ -137,6 +137,9 @@ var named = map[string]string{
 	"versionid": "v1", "functionversion": "1", "name": "target", "principal": "lambda.amazonaws.com", "action": "lambda:InvokeFunction",
 	"statementid": "target", "newpolicydocument": allowLambda,
 
+	"email": "target@example.org", "accountid": "123456789012", "childid": "123456789012", "targetid": "123456789012",
+	"resourceid": "123456789012", "policyid": "p-FullAWSAccess", "content": allowLambda,
+
 	"lambda:AddLayerVersionPermission.action": "lambda:GetLayerVersion", "lambda:AddLayerVersionPermission.principal": "*",
 	"logs:DescribeLogStreams.loggroupname": "target", "logs:FilterLogEvents.loggroupname": "target", "logs:GetLogEvents.loggroupname": "target",
 	"logs:ListTagsForResource.resourcearn": logGroupARN, "logs:TagResource.resourcearn": logGroupARN, "logs:UntagResource.resourcearn": logGroupARN,
@@ -151,6 +154,7 @@ func (w *world) fill() {
 	w.must("iam:CreatePolicy", map[string]any{"PolicyName": "target", "PolicyDocument": allowLambda})
 	w.must("iam:CreateUser", map[string]any{"UserName": "nobody"})
 	w.user = accessKey(w.t, w.must("iam:CreateAccessKey", map[string]any{"UserName": "nobody"}))
+	w.must("organizations:CreateOrganization", nil)
 	w.must("logs:CreateLogGroup", map[string]any{"logGroupName": "target"})
 	w.must("logs:CreateLogStream", map[string]any{"logGroupName": "target", "logStreamName": "target"})
 	w.must("lambda:CreateFunction", map[string]any{

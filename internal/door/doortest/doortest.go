@@ -34,6 +34,8 @@ type Harness struct {
 	Keys  *seal.Keyring
 	Dir   string
 	Users *Directory
+	// Accounts knows every account, as one on its own unless it is set.
+	Accounts *Accounts
 
 	t testing.TB
 }
@@ -42,7 +44,7 @@ type Harness struct {
 // before it is made, to put another Directory in for example.
 func New(t testing.TB, services []*awsapi.Service, options ...func(*Harness, *door.Config)) *Harness {
 	t.Helper()
-	h := &Harness{Dir: t.TempDir(), Users: &Directory{}, t: t}
+	h := &Harness{Dir: t.TempDir(), Users: &Directory{}, Accounts: &Accounts{}, t: t}
 	var err error
 	h.Keys, err = seal.Open(seal.RootOptions{Dir: h.Dir, Create: true})
 	h.must(err)
@@ -52,7 +54,7 @@ func New(t testing.TB, services []*awsapi.Service, options ...func(*Harness, *do
 	h.must(err)
 	h.Audit, err = audit.Open(h.Dir, h.DB, h.Keys)
 	h.must(err)
-	config := door.Config{DB: h.DB, Audit: h.Audit, Directory: h.Users, Services: services, Region: Region}
+	config := door.Config{DB: h.DB, Audit: h.Audit, Directory: h.Users, Organizations: h.Accounts, Services: services, Region: Region}
 	for _, option := range options {
 		option(h, &config)
 	}
@@ -187,4 +189,42 @@ func (d *Directory) Policies(p *door.Principal) (*policy.Policies, bool) {
 	defer d.mu.Unlock()
 	policies, ok := d.policies[p.ARN]
 	return policies, ok
+}
+
+// Accounts is a door.Organizations of the memberships given to Set. Every other
+// account exists and is on its own.
+type Accounts struct {
+	mu      sync.Mutex
+	members map[string]*door.Membership
+	err     error
+}
+
+// Set makes an account what m says.
+func (a *Accounts) Set(m *door.Membership) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.members == nil {
+		a.members = map[string]*door.Membership{}
+	}
+	a.members[m.Account] = m
+}
+
+// Fail has every answer be an error, until it is given nil.
+func (a *Accounts) Fail(err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.err = err
+}
+
+// Of implements door.Organizations.
+func (a *Accounts) Of(account string) (*door.Membership, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.err != nil {
+		return nil, a.err
+	}
+	if m, ok := a.members[account]; ok {
+		return m, nil
+	}
+	return &door.Membership{Account: account, Exists: true}, nil
 }

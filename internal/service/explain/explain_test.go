@@ -220,7 +220,7 @@ func TestWhatCannotBeExplained(t *testing.T) {
 		"no action":           {platform.ExplainRequest{Principal: s(userARN), Action: s("GetUser"), Resource: s("*")}, "ValidationException"},
 		"no ARN":              {platform.ExplainRequest{Principal: s(userARN), Action: s("iam:GetUser"), Resource: s("user/u")}, "ValidationException"},
 		"nobody":              {platform.ExplainRequest{Principal: s(userARN + "x"), Action: s("iam:GetUser"), Resource: s("*")}, "ResourceNotFoundException"},
-		"another account":     {platform.ExplainRequest{Principal: s("arn:aws:iam::999999999999:user/u"), Action: s("iam:GetUser"), Resource: s("*")}, "ResourceNotFoundException"},
+		"another account":     {platform.ExplainRequest{Principal: s("arn:aws:iam::999999999999:user/u"), Action: s("iam:GetUser"), Resource: s("*")}, "AccessDenied"},
 		"a group":             {platform.ExplainRequest{Principal: s("arn:aws:iam::123456789012:group/g"), Action: s("iam:GetUser"), Resource: s("*")}, "ResourceNotFoundException"},
 		"no such request":     {platform.ExplainRequest{RequestID: s("no such request")}, "ResourceNotFoundException"},
 		"a session of nobody": {platform.ExplainRequest{Principal: s("arn:aws:sts::123456789012:assumed-role/x/s"), Action: s("iam:GetUser"), Resource: s("*")}, "ResourceNotFoundException"},

@@ -20,11 +20,14 @@ func (s *Service) recorded(c *door.Call, requestID string) (*platform.ExplainRes
 	if err != nil {
 		return nil, err
 	}
+	if told, err := s.mayTell(c, rec); !told {
+		return nil, err
+	}
 	out := &platform.ExplainResponse{Recorded: shownCall(rec)}
 	err = c.View(func(r store.Reader) error {
 		out.Explanations, out.Notes = []platform.Explanation{}, notes(rec)
 		for i := range rec.Needs {
-			e, err := s.again(r, rec, &rec.Needs[i], out)
+			e, err := s.again(c, r, rec, &rec.Needs[i], out)
 			if err != nil {
 				return err
 			}
@@ -33,6 +36,22 @@ func (s *Service) recorded(c *door.Call, requestID string) (*platform.ExplainRes
 		return nil
 	})
 	return out, err
+}
+
+// mayTell tells whether the caller may be told of a request: one that its own
+// account made, or one that it manages, or nobody that is known. Others are not
+// there for it.
+func (s *Service) mayTell(c *door.Call, rec *audit.Record) (bool, error) {
+	for _, account := range []string{rec.Account, rec.Principal.Account} {
+		managed, err := s.door.Manages(c.Account, account)
+		if managed || err != nil {
+			return err == nil, err
+		}
+	}
+	if rec.Account == "" && rec.Principal.Account == "" {
+		return true, nil
+	}
+	return false, noRequest(rec.RequestID)
 }
 
 // notes says what the record cannot tell.
@@ -57,13 +76,16 @@ func notes(rec *audit.Record) []string {
 }
 
 // again asks one permission of the record again.
-func (s *Service) again(r store.Reader, rec *audit.Record, asked *audit.Need, out *platform.ExplainResponse) (platform.Explanation, error) {
+func (s *Service) again(c *door.Call, r store.Reader, rec *audit.Record, asked *audit.Need, out *platform.ExplainResponse) (platform.Explanation, error) {
 	p := caller(rec)
 	need := &door.Need{Action: asked.Action, Resource: asked.Resource, Account: accountIn(asked.Resource), Context: policy.MapContext{}}
-	if err := s.describe(r, need, out); err != nil {
+	if err := s.describe(c, r, need, out); err != nil {
 		return platform.Explanation{}, err
 	}
-	req := s.question(rec, asked, p, need)
+	req, err := s.question(rec, asked, p, need)
+	if err != nil {
+		return platform.Explanation{}, err
+	}
 	e, err := s.decide(p, need, &req)
 	if err != nil {
 		out.Notes = append(out.Notes, "The principal does not exist any more: what stands here is what was decided then.")
@@ -81,9 +103,9 @@ func (s *Service) again(r store.Reader, rec *audit.Record, asked *audit.Need, ou
 
 // question is what was asked then. Of a permission that was denied the record
 // has the condition keys; of another they are made anew.
-func (s *Service) question(rec *audit.Record, asked *audit.Need, p *door.Principal, need *door.Need) policy.Request {
+func (s *Service) question(rec *audit.Record, asked *audit.Need, p *door.Principal, need *door.Need) (policy.Request, error) {
 	if asked.Allowed || asked.Context == nil {
-		return door.Question(p, need, rec.Region, rec.Time)
+		return s.door.Question(p, need, rec.Region, rec.Time)
 	}
 	keys := policy.MapContext(maps.Clone(asked.Context))
 	keys["aws:currenttime"] = []string{rec.Time.UTC().Format(time.RFC3339)}
@@ -101,7 +123,7 @@ func (s *Service) question(rec *audit.Record, asked *audit.Need, p *door.Princip
 	return policy.Request{
 		Principal: p.Principal, Action: asked.Action, Resource: asked.Resource, ResourceAccount: account,
 		Context: keys, ResourcePolicyRequired: need.ResourcePolicyRequired,
-	}
+	}, nil
 }
 
 var kinds = map[string]policy.PrincipalKind{

@@ -50,15 +50,27 @@ type Service struct {
 func New(c Config) *Service { return &Service{Config: c} }
 
 // Register registers the operation. Its permission is cloister:Explain, on the
-// ARN of the principal that is asked about, or * for a request of the log.
+// ARN of the principal that is asked about, or * for a request of the log. An
+// account is told of its own, and a management account of its organisation's.
 func (s *Service) Register(d *door.Door) {
 	s.door = d
-	door.Act(d, platform.OpExplain, door.On("cloister:Explain", func(_ *door.Call, in *platform.ExplainRequest) string {
-		if p := awsapi.Val(in.Principal); strings.HasPrefix(p, "arn:") {
-			return p
-		}
-		return "*"
-	}), s.explain)
+	door.Act(d, platform.OpExplain, door.Permission(s.needExplain), s.explain)
+}
+
+// needExplain is another account's to give when the principal is of one that
+// the caller's does not manage, and nobody can give it.
+func (s *Service) needExplain(c *door.Call, _ store.Reader, in *platform.ExplainRequest) ([]door.Need, error) {
+	need := door.Need{Action: "cloister:Explain", Resource: "*"}
+	p := awsapi.Val(in.Principal)
+	if !strings.HasPrefix(p, "arn:") {
+		return []door.Need{need}, nil
+	}
+	need.Resource = p
+	managed, err := s.door.Manages(c.Account, accountIn(p))
+	if !managed {
+		need.Account = accountIn(p)
+	}
+	return []door.Need{need}, err
 }
 
 func (s *Service) explain(c *door.Call, in *platform.ExplainRequest) (*platform.ExplainResponse, error) {
@@ -94,13 +106,16 @@ func (s *Service) supposed(c *door.Call, in *platform.ExplainRequest) (*platform
 			return err
 		}
 		need := &door.Need{Action: *in.Action, Resource: *in.Resource, Account: accountIn(*in.Resource), Context: policy.MapContext{}}
-		if err := s.describe(r, need, out); err != nil {
+		if err := s.describe(c, r, need, out); err != nil {
 			return err
 		}
 		for key, values := range in.Context {
 			need.Context[strings.ToLower(key)] = values
 		}
-		req := door.Question(p, need, regionIn(*in.Resource, c.Region), c.Time)
+		req, err := s.door.Question(p, need, regionIn(*in.Resource, c.Region), c.Time)
+		if err != nil {
+			return err
+		}
 		e, err := s.decide(p, need, &req)
 		out.Explanations = []platform.Explanation{e}
 		return err
@@ -129,27 +144,42 @@ func valueOf(context map[string][]string, key string) string {
 	return ""
 }
 
-// describe adds what the resource says, and notes when nobody could ask it.
-func (s *Service) describe(r store.Reader, need *door.Need, out *platform.ExplainResponse) error {
+// describe adds what the resource says, and notes when nobody could ask it, or
+// the caller may not be told.
+func (s *Service) describe(c *door.Call, r store.Reader, need *door.Need, out *platform.ExplainResponse) error {
+	if need.Account != "" {
+		managed, err := s.door.Manages(c.Account, need.Account)
+		if err != nil {
+			return err
+		}
+		if !managed {
+			note(out, "The policies and tags of resources of account "+need.Account+" are that account's to know; only what binds the principal was looked at.")
+			return nil
+		}
+	}
 	service, _, _ := strings.Cut(need.Action, ":")
 	if view, ok := s.Views[strings.ToLower(service)]; ok {
 		return view(r, need)
 	}
-	note := "The policies and tags of resources of " + service + " are not known here; only what binds the principal was looked at."
-	if !slices.Contains(out.Notes, note) {
-		out.Notes = append(out.Notes, note)
-	}
+	note(out, "The policies and tags of resources of "+service+" are not known here; only what binds the principal was looked at.")
 	return nil
+}
+
+func note(out *platform.ExplainResponse, text string) {
+	if !slices.Contains(out.Notes, text) {
+		out.Notes = append(out.Notes, text)
+	}
 }
 
 // decide explains one question on the policies as they are.
 func (s *Service) decide(p *door.Principal, need *door.Need, req *policy.Request) (platform.Explanation, error) {
-	bound, ok := s.door.Policies(p)
-	if !ok {
+	policies, err := s.door.Bound(p, need)
+	if errors.Is(err, door.ErrGone) {
 		return platform.Explanation{}, awsapi.Errorf("ResourceNotFoundException", "%s does not exist any more, and nothing binds it.", p.ARN)
 	}
-	policies := *bound
-	policies.Resource, policies.Grants = need.ResourcePolicy, need.Grants
+	if err != nil {
+		return platform.Explanation{}, err
+	}
 	return shown(policy.Explain(&policies, req)), nil
 }
 
@@ -193,7 +223,11 @@ func (s *Service) find(ctx context.Context, requestID string) (*audit.Record, er
 			return found, nil
 		}
 	}
-	return nil, awsapi.Errorf("ResourceNotFoundException", "The audit log has no request %s. cloister audit tail shows the newest.", requestID)
+	return nil, noRequest(requestID)
+}
+
+func noRequest(requestID string) error {
+	return awsapi.Errorf("ResourceNotFoundException", "The audit log has no request %s. cloister audit tail shows the newest.", requestID)
 }
 
 func shownTime(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

@@ -13,34 +13,44 @@ import (
 const suppliedSession = "session"
 
 // Named finds the principal that an ARN names, for explanations of calls that
-// it might make: the root user, a user, a session of a role, or a role as a
-// session of it. It gives store.ErrNotFound.
+// it might make: the root user of an account, a user, a session of a role, or a
+// role as a session of it. It gives store.ErrNotFound.
 func (s *Service) Named(r store.Reader, arn string) (*door.Principal, error) {
-	if arn == rootARN(s.account) {
-		return rootPrincipal(s.account, ""), nil
+	account := accountIn(arn)
+	if account != "" && arn == rootARN(account) {
+		return rootPrincipal(account, ""), nil
 	}
-	kind, name := kindAndName(strings.TrimPrefix(arn, "arn:aws:iam::"+s.account+":"))
+	kind, name := kindAndName(strings.TrimPrefix(arn, "arn:aws:iam::"+account+":"))
 	switch kind {
 	case "user":
-		u, err := exactly(r, userKind, s.account, arn, name)
+		u, err := exactly(r, userKind, account, arn, name)
 		if err != nil {
 			return nil, notFound(err)
 		}
-		b, err := s.bindingOf(policy.PrincipalUser, s.account, u.ID)
+		b, err := s.bindingOf(policy.PrincipalUser, account, u.ID)
 		if err != nil {
 			return nil, err
 		}
 		return b.user(""), nil
 	case "role":
-		found, err := exactly(r, roleKind, s.account, arn, name)
+		found, err := exactly(r, roleKind, account, arn, name)
 		return s.anySession(found, suppliedSession, err)
 	}
-	if rest, ok := strings.CutPrefix(arn, "arn:aws:sts::"+s.account+":assumed-role/"); ok {
+	if rest, ok := strings.CutPrefix(arn, "arn:aws:sts::"+account+":assumed-role/"); ok {
 		name, session, _ := strings.Cut(rest, "/")
-		found, err := roleKind.find(r, s.account, name)
+		found, err := roleKind.find(r, account, name)
 		return s.anySession(found, session, err)
 	}
 	return nil, store.ErrNotFound
+}
+
+// accountIn is the account in an ARN, "" in what is none.
+func accountIn(arn string) string {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) < 6 {
+		return ""
+	}
+	return parts[4]
 }
 
 // kindAndName cuts the last part of an ARN, "user/with/path/alice".
@@ -54,7 +64,7 @@ func (s *Service) anySession(found *role, name string, err error) (*door.Princip
 	if err != nil {
 		return nil, notFound(err)
 	}
-	b, err := s.bindingOf(policy.PrincipalAssumedRole, s.account, found.ID)
+	b, err := s.bindingOf(policy.PrincipalAssumedRole, found.Account, found.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -71,17 +81,18 @@ func notFound(err error) error {
 // Describe adds to a need the tags of the user, role or policy that its
 // resource is, for explanations.
 func (s *Service) Describe(r store.Reader, need *door.Need) error {
-	kind, name := kindAndName(strings.TrimPrefix(need.Resource, "arn:aws:iam::"+s.account+":"))
+	account := accountIn(need.Resource)
+	kind, name := kindAndName(strings.TrimPrefix(need.Resource, "arn:aws:iam::"+account+":"))
 	var tags []Tag
 	var err error
 	switch kind {
 	case "user":
-		tags, err = tagsOf(r, userKind, s.account, name)
+		tags, err = tagsOf(r, userKind, account, name)
 	case "role":
-		tags, err = tagsOf(r, roleKind, s.account, name)
+		tags, err = tagsOf(r, roleKind, account, name)
 	case "policy":
 		var p *managed
-		if p, err = findPolicy(r, s.account, need.Resource); err == nil {
+		if p, err = findPolicy(r, account, need.Resource); err == nil {
 			tags = p.Tags
 		}
 	}

@@ -18,6 +18,10 @@ type Options struct {
 
 	Guardrails *guardrail.Guardrails // asked before a policy is written
 
+	// Organizations says what else binds an account, for the policy simulator;
+	// nil for nothing.
+	Organizations door.Organizations
+
 	// The root user of the account, who holds one access key and is bound by
 	// no policy.
 	Account         string
@@ -41,6 +45,7 @@ type Service struct {
 	compiler     *compiler
 	cache        *cache
 	guard        *guardrail.Guardrails
+	orgs         door.Organizations
 	uses         uses
 	guesses      guesses
 	now          func() time.Time
@@ -65,6 +70,7 @@ func New(o Options) *Service {
 		account:  o.Account,
 		compiler: newCompiler(),
 		guard:    o.Guardrails,
+		orgs:     o.Organizations,
 		cache:    newCache(o.Capacity),
 		now:      time.Now,
 	}

@@ -6,7 +6,6 @@ import (
 
 	"cloister/internal/door"
 	"cloister/internal/door/session"
-	"cloister/internal/store"
 	"cloister/policy"
 )
 
@@ -27,9 +26,6 @@ func (s *Service) sessionCredential(opened *session.Session) (*credential, []str
 
 func (s *Service) sessionPrincipal(opened *session.Session) (*door.Principal, []string, error) {
 	if opened.Kind == policy.PrincipalRoot {
-		if opened.Account != s.account {
-			return nil, nil, store.ErrNotFound
-		}
 		return rootPrincipal(opened.Account, ""), nil, nil
 	}
 	b, err := s.bindingOf(opened.Kind, opened.Account, opened.EntityID)

@@ -62,7 +62,9 @@ func (s *Service) addUser(sim *simulation, r store.Reader, source, name string) 
 	if err := s.addEntity(sim, r, "user", &u.Entity); err != nil {
 		return err
 	}
-	s.addLevels(sim)
+	if err := s.addLevels(sim); err != nil {
+		return err
+	}
 	return s.addBoundary(sim, r, u.Boundary)
 }
 
@@ -76,7 +78,9 @@ func (s *Service) addRole(sim *simulation, r store.Reader, source, name string) 
 	if err := s.addEntity(sim, r, "role", &found.Entity); err != nil {
 		return err
 	}
-	s.addLevels(sim)
+	if err := s.addLevels(sim); err != nil {
+		return err
+	}
 	return s.addBoundary(sim, r, found.Boundary)
 }
 
@@ -101,10 +105,15 @@ func (s *Service) addEntity(sim *simulation, r store.Reader, kind string, e *Ent
 }
 
 // addLevels adds the service control policies that bind the principal, if any do.
-func (s *Service) addLevels(sim *simulation) {
-	if bound, ok := s.Policies(&door.Principal{Principal: sim.principal}); ok {
-		sim.levels = bound.Organization
+func (s *Service) addLevels(sim *simulation) error {
+	if s.orgs == nil {
+		return nil
 	}
+	m, err := s.orgs.Of(sim.account)
+	if err == nil {
+		sim.levels = m.ServiceControl
+	}
+	return err
 }
 
 func (s *Service) addBoundary(sim *simulation, r store.Reader, arn string) (err error) {
