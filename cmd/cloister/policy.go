@@ -19,7 +19,7 @@ func newPolicy(o *options) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newPolicyCompare(o), newPolicyLint(o), newPolicyGenerate(o))
+	cmd.AddCommand(newPolicyCompare(o), newPolicyLint(o), newPolicyGenerate(o), newPolicyEscalation(o))
 	return cmd
 }
 

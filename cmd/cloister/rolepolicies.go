@@ -14,10 +14,11 @@ import (
 
 // iam is AWS's own client of IAM, as the place's caller.
 func (p *place) iam() *iam.Client {
-	return iam.New(iam.Options{
-		Region: p.region, BaseEndpoint: &p.endpoint, HTTPClient: p.client,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return p.caller, nil }),
-	})
+	return iam.New(iam.Options{Region: p.region, BaseEndpoint: &p.endpoint, HTTPClient: p.client, Credentials: p.credentials()})
+}
+
+func (p *place) credentials() aws.CredentialsProvider {
+	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return p.caller, nil })
 }
 
 // roleARN is the ARN of a role that is given by name or by ARN. One given by
