@@ -6,13 +6,14 @@ import (
 	"cloister/internal/awsapi"
 	"cloister/internal/awsapi/accessanalyzer"
 	"cloister/internal/awsapi/iam"
+	"cloister/internal/awsapi/kms"
 	"cloister/internal/awsapi/lambda"
 	"cloister/internal/awsapi/logs"
 	"cloister/internal/awsapi/organizations"
 	"cloister/internal/awsapi/sts"
 )
 
-var generated = []*awsapi.Service{&accessanalyzer.Service, &iam.Service, &lambda.Service, &logs.Service, &organizations.Service, &sts.Service}
+var generated = []*awsapi.Service{&accessanalyzer.Service, &iam.Service, &kms.Service, &lambda.Service, &logs.Service, &organizations.Service, &sts.Service}
 
 func TestEveryGeneratedPatternCompiles(t *testing.T) {
 	for _, s := range generated {

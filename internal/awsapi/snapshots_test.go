@@ -19,7 +19,7 @@ import (
 // sdkModules are the clients whose recorded requests and answers the tables
 // must agree with.
 var sdkModules = map[string]string{
-	"iam": "iam", "sts": "sts", "lambda": "lambda", "logs": "cloudwatchlogs",
+	"iam": "iam", "sts": "sts", "lambda": "lambda", "logs": "cloudwatchlogs", "kms": "kms",
 }
 
 func sdkDir(t *testing.T, service string) string {

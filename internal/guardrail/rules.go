@@ -32,6 +32,7 @@ const (
 	EnvironmentSecret = "CLO-SECRET-001"
 	CodeSecret        = "CLO-SECRET-002"
 	LayerSecret       = "CLO-SECRET-003"
+	OpenKey           = "CLO-KMS-001"
 )
 
 var rules = []Rule{
@@ -42,6 +43,7 @@ var rules = []Rule{
 	{ID: EnvironmentSecret, Name: "no-secrets-in-environment", Title: "No function's environment holds a secret in clear text", Severity: Critical, Exemptions: true},
 	{ID: CodeSecret, Name: "no-secrets-in-code", Title: "No function's code holds a secret in clear text", Severity: Critical, Exemptions: true},
 	{ID: LayerSecret, Name: "no-secrets-in-layers", Title: "No layer holds a secret in clear text", Severity: Critical, Exemptions: true},
+	{ID: OpenKey, Name: "no-open-keys", Title: "No key policy is open to everyone", Severity: Critical},
 }
 
 // Rules lists all rules by identifier.

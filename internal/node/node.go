@@ -15,6 +15,7 @@ import (
 	"cloister/internal/awsapi"
 	analyzerapi "cloister/internal/awsapi/accessanalyzer"
 	iamapi "cloister/internal/awsapi/iam"
+	kmsapi "cloister/internal/awsapi/kms"
 	lambdaapi "cloister/internal/awsapi/lambda"
 	logsapi "cloister/internal/awsapi/logs"
 	orgsapi "cloister/internal/awsapi/organizations"
@@ -29,6 +30,7 @@ import (
 	"cloister/internal/service/explain"
 	"cloister/internal/service/guardrails"
 	"cloister/internal/service/iam"
+	"cloister/internal/service/kms"
 	"cloister/internal/service/lambda"
 	"cloister/internal/service/logs"
 	"cloister/internal/service/organizations"
@@ -47,6 +49,7 @@ type Node struct {
 	door   *door.Door
 	iam    *iam.Service
 	orgs   *organizations.Service
+	kms    *kms.Service
 	lambda *lambda.Service
 	logs   *logs.Service
 	plane  *plane
@@ -60,7 +63,7 @@ type Node struct {
 
 // Services are the services that a node has: AWS's and the platform's own.
 func Services() []*awsapi.Service {
-	return []*awsapi.Service{&iamapi.Service, &stsapi.Service, &lambdaapi.Service, &logsapi.Service, &analyzerapi.Service, &orgsapi.Service, &platform.Service}
+	return []*awsapi.Service{&iamapi.Service, &stsapi.Service, &lambdaapi.Service, &logsapi.Service, &kmsapi.Service, &analyzerapi.Service, &orgsapi.Service, &platform.Service}
 }
 
 // Start opens the data directory and serves. The node answers when Start has
@@ -114,7 +117,7 @@ func (n *Node) openStore(ctx context.Context) error {
 	return nil
 }
 
-func (n *Node) makeServices(context.Context) error {
+func (n *Node) makeServices(ctx context.Context) error {
 	root, err := n.rootCredential()
 	if err != nil {
 		return err
@@ -130,6 +133,13 @@ func (n *Node) makeServices(context.Context) error {
 		Account: Account, RootAccessKeyID: root.AccessKeyID, RootSecret: root.Secret,
 	})
 	n.inBackground(n.iam.Run)
+	wrapping, err := blob.OpenDir(filepath.Join(n.config.Dir, "wrapping"), n.keys)
+	if err != nil {
+		return err
+	}
+	if n.kms, err = kms.New(ctx, kms.Config{DB: n.db, Keys: n.keys, Wrapping: wrapping, Guardrails: guard}); err != nil {
+		return err
+	}
 	n.logs = logs.New(n.db)
 	n.onClose(n.logs.Close)
 	n.plane = newPlane(n)
@@ -140,12 +150,13 @@ func (n *Node) makeServices(context.Context) error {
 	tokens.Register(n.door)
 	n.orgs.Register(n.door)
 	n.logs.Register(n.door)
+	n.kms.Register(n.door)
 	n.lambda.Register(n.door)
 	accessanalyzer.New().Register(n.door)
 	guardrails.Register(n.door)
 	sealing.New(n.keys, Account).Register(n.door)
 	explain.New(explain.Config{Audit: n.audit, Principals: n.iam, Views: map[string]explain.View{
-		"iam": n.iam.Describe, "sts": tokens.Describe, "lambda": n.lambda.Describe, "logs": n.logs.Describe,
+		"iam": n.iam.Describe, "sts": tokens.Describe, "lambda": n.lambda.Describe, "logs": n.logs.Describe, "kms": n.kms.Describe,
 	}}).Register(n.door)
 	activity.New(n.audit).Register(n.door)
 	if err := n.lambda.Start(n.plane); err != nil {

@@ -135,7 +135,7 @@ var named = map[string]string{
 	"resource": "arn:aws:lambda:us-east-1:123456789012:function:target", "arn": "arn:aws:lambda:us-east-1:123456789012:layer:target:1",
 	"loggroupidentifier": "target", "logstreamnameprefix": "target", "policydocument": allowLambda, "assumerolepolicydocument": trust,
 	"versionid": "v1", "functionversion": "1", "name": "target", "principal": "lambda.amazonaws.com", "action": "lambda:InvokeFunction",
-	"statementid": "target", "newpolicydocument": allowLambda,
+	"statementid": "target", "aliasname": "alias/target", "policy": allowLambda, "newpolicydocument": allowLambda,
 
 	"email": "target@example.org", "accountid": "123456789012", "childid": "123456789012", "targetid": "123456789012",
 	"resourceid": "123456789012", "policyid": "p-FullAWSAccess", "content": allowLambda,
@@ -157,6 +157,9 @@ func (w *world) fill() {
 	w.must("organizations:CreateOrganization", nil)
 	w.must("logs:CreateLogGroup", map[string]any{"logGroupName": "target"})
 	w.must("logs:CreateLogStream", map[string]any{"logGroupName": "target", "logStreamName": "target"})
+	named["keyid"] = keyID(w.t, w.must("kms:CreateKey", map[string]any{}))
+	named["targetkeyid"], named["destinationkeyid"] = named["keyid"], named["keyid"]
+	w.must("kms:CreateAlias", map[string]any{"AliasName": "alias/target", "TargetKeyId": named["keyid"]})
 	w.must("lambda:CreateFunction", map[string]any{
 		"FunctionName": "target", "Runtime": "provided.al2023", "Handler": "bootstrap", "Role": roleARN,
 		"Code": map[string]any{"ZipFile": bootstrap(w.t)},
@@ -176,12 +179,20 @@ func accessKey(t *testing.T, document []byte) aws.Credentials {
 	return aws.Credentials{AccessKeyID: doc.Key.AccessKeyId, SecretAccessKey: doc.Key.SecretAccessKey}
 }
 
+func keyID(t *testing.T, document []byte) string {
+	var doc struct{ KeyMetadata struct{ KeyId string } }
+	if err := json.Unmarshal(document, &doc); err != nil || doc.KeyMetadata.KeyId == "" {
+		t.Fatalf("no key in %s: %v", document, err)
+	}
+	return doc.KeyMetadata.KeyId
+}
+
 // unlike are the tables whose rows a refused call may touch: they say that it
 // was refused, and which key it was signed with.
 var unlike = []string{"audit_outbox", "audit_heads", "iam.keyuse"}
 
 // state lists every row of the stopped node's store, by key and hash of its
-// value as sealed, and every blob.
+// value as sealed, every blob and every wrapping key.
 func (w *world) state() map[string]string {
 	w.t.Helper()
 	state := map[string]string{}
@@ -213,16 +224,18 @@ func (w *world) state() map[string]string {
 }
 
 func (w *world) blobs(state map[string]string) {
-	err := filepath.WalkDir(filepath.Join(w.dir, "blobs"), func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+	for _, dir := range []string{"blobs", "wrapping"} {
+		err := filepath.WalkDir(filepath.Join(w.dir, dir), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			state[dir+" "+d.Name()] = fmt.Sprintf("%x", sha256.Sum256(text))
 			return err
+		})
+		if err != nil {
+			w.t.Fatal(err)
 		}
-		text, err := os.ReadFile(path)
-		state["blob "+d.Name()] = fmt.Sprintf("%x", sha256.Sum256(text))
-		return err
-	})
-	if err != nil {
-		w.t.Fatal(err)
 	}
 }
 

@@ -1,0 +1,87 @@
+package kms
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"cloister/internal/awsapi"
+	api "cloister/internal/awsapi/kms"
+	"cloister/internal/blob"
+	"cloister/internal/door"
+	"cloister/internal/door/doortest"
+	"cloister/internal/guardrail"
+)
+
+// start is the time at which every test begins.
+var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// harness is the service behind a real door, with a clock that only tests move.
+// Its sweeper does not run by itself.
+type harness struct {
+	*doortest.Harness
+	t       testing.TB
+	service *Service
+	now     time.Time
+	root    *door.Principal
+}
+
+func newHarness(t testing.TB) *harness {
+	t.Helper()
+	h := &harness{t: t, now: start}
+	h.Harness = doortest.New(t, []*awsapi.Service{&api.Service}, func(_ *doortest.Harness, c *door.Config) {
+		c.Now = func() time.Time { return h.now }
+	})
+	h.root = h.Root()
+	h.open()
+	h.service.Register(h.Door)
+	t.Cleanup(func() { h.check(t) })
+	return h
+}
+
+// open makes the service, as a start of the node does.
+func (h *harness) open() {
+	h.t.Helper()
+	wrapping, err := blob.OpenDir(h.Dir+"/wrapping", h.Keys)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.service, err = New(context.Background(), Config{DB: h.DB, Keys: h.Keys, Wrapping: wrapping, Guardrails: guardrail.New(&api.Service)})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// fataler is a testing.TB or a *rapid.T.
+type fataler interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+func (h *harness) check(t fataler) {
+	t.Helper()
+	if err := h.service.Check(context.Background()); err != nil {
+		t.Fatalf("check: %v", err)
+	}
+}
+
+// try calls the service as p.
+func try[In, Out any](h *harness, p *door.Principal, op awsapi.Op[In, Out], in *In) (*Out, error) {
+	return door.Do(context.Background(), h.Door, p, op, in)
+}
+
+// do calls the service as root.
+func do[In, Out any](h *harness, t fataler, op awsapi.Op[In, Out], in *In) *Out {
+	t.Helper()
+	out, err := try(h, h.root, op, in)
+	if err != nil {
+		t.Fatalf("%s: %v", op, err)
+	}
+	return out
+}
+
+// key makes a key and gives its id.
+func (h *harness) key(in *api.CreateKeyRequest) *string {
+	h.t.Helper()
+	return do(h, h.t, api.OpCreateKey, in).KeyMetadata.KeyId
+}

@@ -1,0 +1,104 @@
+package kms
+
+import (
+	"time"
+
+	"cloister/internal/store"
+)
+
+// Ids, names and regions stay clear in keys: lists are in their order. What a
+// material is sealed under lies in the vault.
+var (
+	keys      = store.Define[keyRow]("kms.key", store.Clear(0, 1, 2))              // account, region, key id
+	materials = store.Define[materialRow]("kms.material", store.Clear(0, 1, 2, 3)) // account, region, key id, material id
+	aliases   = store.Define[aliasRow]("kms.alias", store.Clear(0, 1, 2))          // account, region, name
+	grants    = store.Define[grantRow]("kms.grant", store.Clear(0, 1, 2, 3),       // account, region, key id, grant id
+		store.Index("retiring", func(g *grantRow) []store.Key {
+			if g.Retiring == "" {
+				return nil
+			}
+			return []store.Key{store.K(g.Account, g.Region, g.Retiring)}
+		}))
+	// erasures are wrapping keys that are still to be destroyed, by vault id:
+	// written in the transaction that gives up the material.
+	erasures = store.Define[erasure]("kms.erasure")
+)
+
+// The states of a key, as DescribeKey shows them.
+const (
+	enabled                = "Enabled"
+	disabled               = "Disabled"
+	pendingDeletion        = "PendingDeletion"
+	pendingImport          = "PendingImport"
+	pendingReplicaDeletion = "PendingReplicaDeletion"
+)
+
+// The origins and managers of keys.
+const (
+	fromKMS         = "AWS_KMS"
+	external        = "EXTERNAL"
+	managedByAWS    = "AWS"
+	managedByHolder = "CUSTOMER"
+)
+
+type keyRow struct {
+	Account, Region, ID string
+	Created             time.Time
+	Description         string
+	Usage, Spec, Origin string
+	Manager             string
+	Service             string // of a key managed by AWS: the service it is for
+	State               string
+	Policy              string
+	Tags                map[string]string
+	Aliases             []string // sorted
+
+	DeletionDate time.Time // of PendingDeletion
+	PendingDays  int64     // of PendingDeletion and PendingReplicaDeletion
+
+	Versions  []version // oldest first; the last one is in use
+	ValidTo   time.Time // of imported material; zero: for ever
+	Signature []byte    // of the material that was imported: what is imported again must be the same
+
+	RotationDays int64 // 0: no automatic rotation
+	NextRotation time.Time
+	OnDemand     int // how many rotations were asked for
+
+	MultiRegion bool
+	Primary     string   // region of the primary key
+	Replicas    []string // regions of the replicas, sorted
+}
+
+// version is one of a key's materials.
+type version struct {
+	ID   string
+	Date time.Time
+	Kind string // "" for the first, AUTOMATIC, ON_DEMAND
+}
+
+func (k *keyRow) id() keyID       { return keyID{k.Account, k.Region, k.ID} }
+func (k *keyRow) arn() string     { return k.id().arn() }
+func (k *keyRow) current() string { return k.Versions[len(k.Versions)-1].ID }
+
+// materialRow is key material, sealed under the wrapping key in the vault.
+type materialRow struct {
+	Wrap   string // id in the vault
+	Sealed []byte
+}
+
+type aliasRow struct {
+	KeyID            string
+	Created, Updated time.Time
+}
+
+type grantRow struct {
+	Account, Region, KeyID, ID string
+	Name                       string
+	Grantee, Retiring          string // principals
+	Issuer                     string // account
+	Operations                 []string
+	Equals, Subset             map[string]string // constraints on the encryption context
+	Created                    time.Time
+}
+
+type erasure struct{ Wrap string }
