@@ -35,6 +35,7 @@ type Call struct {
 	Found any
 
 	door      *Door
+	confide   func(secret []byte) // nil unless the caller is a function
 	parent    *Call
 	in        any
 	decided   []audit.Need

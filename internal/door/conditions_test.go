@@ -185,7 +185,7 @@ func TestSecureTransport(t *testing.T) {
 	encrypted := httptest.NewRequest("GET", "/", nil)
 	encrypted.TLS = &tls.ConnectionState{}
 	for request, want := range map[*http.Request]bool{
-		plain: false, encrypted: true, plain.WithContext(WithinPlatform(context.Background(), "arn")): true,
+		plain: false, encrypted: true, plain.WithContext(WithinPlatform(context.Background(), "arn", nil)): true,
 	} {
 		if got := d.wireCall(request).Secure; got != want {
 			t.Errorf("secure: %t, not %t", got, want)
@@ -197,7 +197,7 @@ func TestSecureTransport(t *testing.T) {
 func TestCellsHaveNoAddress(t *testing.T) {
 	d := &Door{now: time.Now}
 	outside := httptest.NewRequest("GET", "/", nil)
-	inside := outside.WithContext(WithinPlatform(context.Background(), "arn:aws:lambda:us-east-1:123456789012:function:f:1"))
+	inside := outside.WithContext(WithinPlatform(context.Background(), "arn:aws:lambda:us-east-1:123456789012:function:f:1", nil))
 	for _, c := range []struct {
 		request  *http.Request
 		ip, cell string
@@ -216,5 +216,19 @@ func TestCellsHaveNoAddress(t *testing.T) {
 		if inner := d.internalCall(call, call.Principal, nil); inner.SourceIP != c.ip || inner.SourceCell != c.cell {
 			t.Errorf("a call that it leads to is from %q, %q", inner.SourceIP, inner.SourceCell)
 		}
+	}
+}
+
+// What a handler confides is told to the cell that asked, and to nobody else.
+func TestConfide(t *testing.T) {
+	d := &Door{now: time.Now}
+	var told []string
+	outside := httptest.NewRequest("GET", "/", nil)
+	inside := outside.WithContext(WithinPlatform(context.Background(), "arn", func(secret []byte) { told = append(told, string(secret)) }))
+	d.wireCall(outside).Confide([]byte("for a client"))
+	d.wireCall(inside).Confide([]byte("for a function"))
+	(&Call{}).Confide([]byte("for a service"))
+	if len(told) != 1 || told[0] != "for a function" {
+		t.Errorf("told %q", told)
 	}
 }

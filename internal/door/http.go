@@ -43,10 +43,11 @@ func (d *Door) wireCall(r *http.Request) *Call {
 		Time:       d.now(),
 		Header:     r.Header,
 		SourceIP:   host,
-		SourceCell: cell,
+		SourceCell: cell.from,
 		UserAgent:  r.UserAgent(),
 		Secure:     r.TLS != nil || within,
 		door:       d,
+		confide:    cell.confide,
 	}
 }
 

@@ -130,7 +130,7 @@ type cellListener struct {
 // cellContext is the context of the connections to one cell's endpoint.
 func cellContext(l net.Listener) context.Context {
 	who := l.(cellListener).who
-	return door.WithinPlatform(context.Background(), who.FunctionARN+":"+who.Version)
+	return door.WithinPlatform(context.Background(), who.FunctionARN+":"+who.Version, who.Secrets.Add)
 }
 
 // Acquire implements lambda.Code.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"cloister/internal/cell"
+	"cloister/internal/redact"
 	"cloister/internal/service/lambda/codepkg"
 	"cloister/internal/service/lambda/runtimes"
 )
@@ -223,8 +224,8 @@ func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{} }
 
 // memoryOutput is an output without a pipe, which synctest's clock would wait
 // for.
-func memoryOutput(emit func(LogEvent)) (*output, io.WriteCloser, error) {
-	o := &output{emit: emit, fd: -1, done: make(chan struct{})}
+func memoryOutput(emit func(LogEvent), secrets *redact.Secrets) (*output, io.WriteCloser, error) {
+	o := &output{emit: emit, secrets: secrets, fd: -1, done: make(chan struct{})}
 	close(o.done)
 	return o, outputWriter{o}, nil
 }

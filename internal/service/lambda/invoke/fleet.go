@@ -5,6 +5,8 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"cloister/internal/redact"
 )
 
 // recallAfter is how long a request waits for a cell that has answered but not
@@ -19,7 +21,7 @@ type Fleet struct {
 	logs *logger
 	stop chan struct{} // ends the reaper
 
-	newOutput func(emit func(LogEvent)) (*output, io.WriteCloser, error) // tests need no pipe
+	newOutput func(emit func(LogEvent), secrets *redact.Secrets) (*output, io.WriteCloser, error) // tests need no pipe
 
 	mu       sync.Mutex
 	closing  bool

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"cloister/internal/cell"
+	"cloister/internal/redact"
 	"cloister/internal/service/lambda/codepkg"
 )
 
@@ -32,7 +33,8 @@ type instance struct {
 	id       string
 	identity CellIdentity
 	out      *output
-	write    io.WriteCloser // of out; kept until the cell has ended, whose copy may be another
+	secrets  *redact.Secrets // that the function was given
+	write    io.WriteCloser  // of out; kept until the cell has ended, whose copy may be another
 	box      Sandbox
 	born     time.Time
 	expires  time.Time // when it is too old, or its credentials are; zero: never

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"cloister/internal/redact"
 )
 
 // plain takes out of a log what is random.
@@ -186,7 +188,7 @@ func TestAFailingSinkStopsNothing(t *testing.T) {
 // through a real pipe, whose reader may be late.
 func TestThePlatformNeverOvertakesTheFunction(t *testing.T) {
 	var got []string
-	o, w, err := newOutput(func(e LogEvent) { got = append(got, e.Message) })
+	o, w, err := newOutput(func(e LogEvent) { got = append(got, e.Message) }, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +208,7 @@ func TestThePlatformNeverOvertakesTheFunction(t *testing.T) {
 
 func TestALineIsCutAtTheLongestEvent(t *testing.T) {
 	var got []int
-	o, w, err := newOutput(func(e LogEvent) { got = append(got, len(e.Message)) })
+	o, w, err := newOutput(func(e LogEvent) { got = append(got, len(e.Message)) }, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +223,7 @@ func TestALineIsCutAtTheLongestEvent(t *testing.T) {
 // CloudWatch Logs refuses a batch whose times go back.
 func TestTheTimesOfALogNeverGoBack(t *testing.T) {
 	var got []int64
-	o, w, err := newOutput(func(e LogEvent) { got = append(got, e.Time.UnixMilli()) })
+	o, w, err := newOutput(func(e LogEvent) { got = append(got, e.Time.UnixMilli()) }, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,5 +236,45 @@ func TestTheTimesOfALogNeverGoBack(t *testing.T) {
 	<-o.done
 	if len(got) != 5 || !slices.IsSorted(got) {
 		t.Errorf("the times of the events are %v", got)
+	}
+}
+
+func TestSecretsStayOutOfTheLog(t *testing.T) {
+	const secret = "correct-horse-battery"
+	var got []string
+	secrets := new(redact.Secrets)
+	o, w, err := newOutput(func(e LogEvent) { got = append(got, e.Message) }, secrets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept tail
+	o.begin(time.Now(), "START\n", &kept)
+	secrets.Add([]byte(secret))
+	_, _ = io.WriteString(w, "whole "+secret+"\n")
+	_, _ = io.WriteString(w, "split "+secret[:9])
+	time.Sleep(10 * time.Millisecond) // the halves are read apart
+	_, _ = io.WriteString(w, secret[9:]+"\n")
+	// Across the place where a long line is cut.
+	_, _ = io.WriteString(w, strings.Repeat("x", maxLine-10)+secret+strings.Repeat("y", maxLine)+"\n")
+	_, _ = io.WriteString(w, "without a line end "+secret)
+	o.end(time.Now(), "END\n")
+	_ = w.Close()
+	<-o.done
+	all := strings.Join(got, "")
+	if strings.Contains(all, secret) || strings.Contains(string(kept.b), secret) {
+		t.Error("the secret is in the log")
+	}
+	if n := strings.Count(all, redact.Mark); n != 4 {
+		t.Errorf("%d marks, want 4", n)
+	}
+	for _, want := range []string{"whole [redacted]\n", "split [redacted]\n", "without a line end [redacted]END\n"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("%q is missing", want)
+		}
+	}
+	for _, e := range got {
+		if len(e) > maxLine {
+			t.Errorf("an event of %d bytes", len(e))
+		}
 	}
 }

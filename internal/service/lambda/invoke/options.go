@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"cloister/internal/cell"
+	"cloister/internal/redact"
 	"cloister/internal/service/lambda/codepkg"
 	"cloister/internal/service/lambda/runtimes"
 )
@@ -78,6 +79,9 @@ type CellIdentity struct {
 	Version     string
 	RoleARN     string
 	AccessKeyID string // of the credentials the cell was given
+	// Secrets are kept out of the cell's log: its credentials, and what
+	// ServePlatform adds before an answer leaves.
+	Secrets *redact.Secrets
 }
 
 func (o Options) withDefaults() Options {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"cloister/internal/redact"
 )
 
 const (
@@ -24,8 +26,9 @@ const (
 // bytes and, before each line of the platform's own, by whoever writes that
 // line: so END never overtakes what the function printed before it.
 type output struct {
-	emit func(LogEvent) // called with mu held
-	read *os.File
+	emit    func(LogEvent) // called with mu held
+	read    *os.File
+	secrets *redact.Secrets // that the function was given; nil looks for none
 
 	mu      sync.Mutex
 	fd      int // of read; -1 after the end
@@ -37,7 +40,7 @@ type output struct {
 
 // newOutput makes the pipe; the write end goes to the cell. It is in blocking
 // mode, which programs expect of their standard output.
-func newOutput(emit func(LogEvent)) (o *output, write io.WriteCloser, err error) {
+func newOutput(emit func(LogEvent), secrets *redact.Secrets) (o *output, write io.WriteCloser, err error) {
 	var p [2]int
 	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
 		return nil, nil, os.NewSyscallError("pipe2", err)
@@ -45,7 +48,7 @@ func newOutput(emit func(LogEvent)) (o *output, write io.WriteCloser, err error)
 	if err := unix.SetNonblock(p[0], true); err != nil {
 		return nil, nil, os.NewSyscallError("fcntl", err)
 	}
-	o = &output{emit: emit, read: os.NewFile(uintptr(p[0]), "output"), fd: p[0], done: make(chan struct{})}
+	o = &output{emit: emit, secrets: secrets, read: os.NewFile(uintptr(p[0]), "output"), fd: p[0], done: make(chan struct{})}
 	go o.follow()
 	return o, os.NewFile(uintptr(p[1]), "output"), nil
 }
@@ -105,10 +108,7 @@ func (o *output) lines(now time.Time, p []byte) {
 		i := bytes.IndexByte(p, '\n')
 		if i < 0 {
 			o.partial = append(o.partial, p...)
-			for len(o.partial) > maxLine {
-				o.event(LogEvent{now, string(o.partial[:maxLine])})
-				o.partial = append(o.partial[:0], o.partial[maxLine:]...)
-			}
+			o.cutLongLine(now)
 			return
 		}
 		o.line(now, p[:i+1])
@@ -116,19 +116,42 @@ func (o *output) lines(now time.Time, p []byte) {
 	}
 }
 
+// cutLongLine passes on the beginning of a line that is longer than an event
+// may be. It waits until no secret can lie across the cut.
+func (o *output) cutLongLine(now time.Time) {
+	if len(o.partial) <= maxLine+o.secrets.Longest() {
+		return
+	}
+	o.partial = append(o.partial[:0], o.secrets.Redact(o.partial)...)
+	for len(o.partial) > maxLine {
+		o.event(LogEvent{now, string(o.partial[:maxLine])})
+		o.partial = append(o.partial[:0], o.partial[maxLine:]...)
+	}
+}
+
 func (o *output) line(now time.Time, p []byte) {
 	if len(o.partial) == 0 {
-		o.event(LogEvent{now, string(p)})
+		o.event(LogEvent{now, string(o.secrets.Redact(p))})
 		return
 	}
 	o.partial = append(o.partial, p...)
-	o.event(LogEvent{now, string(o.partial)})
+	o.wholeLine(now)
 	o.partial = o.partial[:0]
+}
+
+// wholeLine passes on a line that was put together.
+func (o *output) wholeLine(now time.Time) {
+	text := o.secrets.Redact(o.partial)
+	for len(text) > maxLine {
+		o.event(LogEvent{now, string(text[:maxLine])})
+		text = text[maxLine:]
+	}
+	o.event(LogEvent{now, string(text)})
 }
 
 func (o *output) flushPartial() {
 	if len(o.partial) > 0 {
-		o.event(LogEvent{time.Now(), string(o.partial)})
+		o.wholeLine(time.Now())
 		o.partial = nil
 	}
 }

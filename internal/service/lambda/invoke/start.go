@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"cloister/internal/cell"
+	"cloister/internal/redact"
 	"cloister/internal/service/lambda/runtimes"
 )
 
@@ -29,12 +30,14 @@ const credentialMargin = time.Minute
 func (f *Fleet) newInstance(fn *Function) (*instance, error) {
 	now := time.Now()
 	ls := &logStream{batch: LogBatch{Account: fn.Account, Region: fn.Region, FunctionARN: fn.ARN, Group: fn.logGroup(), Stream: streamName(fn, now)}}
-	out, write, err := f.newOutput(func(e LogEvent) { f.logs.add(ls, e) })
+	secrets := new(redact.Secrets)
+	out, write, err := f.newOutput(func(e LogEvent) { f.logs.add(ls, e) }, secrets)
 	if err != nil {
 		return nil, err
 	}
 	in := &instance{
-		fleet: f, fn: fn, key: fn.poolKey(), id: "fn-" + randomHex(), born: now, stream: ls.batch.Stream, out: out, write: write,
+		secrets: secrets,
+		fleet:   f, fn: fn, key: fn.poolKey(), id: "fn-" + randomHex(), born: now, stream: ls.batch.Stream, out: out, write: write,
 		ready: make(chan struct{}), gone: make(chan struct{}), conns: map[*apiConn]bool{},
 	}
 	in.timer = time.AfterFunc(time.Hour, in.expire)
@@ -152,8 +155,10 @@ func (in *instance) setIdentity(c Credentials) {
 	fn, o := in.fn, in.fleet.o
 	in.identity = CellIdentity{
 		CellID: in.id, Account: fn.Account, Region: fn.Region, FunctionARN: fn.ARN,
-		Version: fn.Version, RoleARN: fn.RoleARN, AccessKeyID: c.AccessKeyID,
+		Version: fn.Version, RoleARN: fn.RoleARN, AccessKeyID: c.AccessKeyID, Secrets: in.secrets,
 	}
+	in.secrets.Add([]byte(c.SecretAccessKey))
+	in.secrets.Add([]byte(c.SessionToken))
 	in.expires = in.born.Add(o.MaxAge)
 	if !c.Expires.IsZero() {
 		if last := c.Expires.Add(-credentialMargin - fn.Timeout); last.Before(in.expires) {
