@@ -65,8 +65,12 @@ type scriptedBox struct {
 
 func (b *scriptedBox) Listener(i int) net.Listener { return []net.Listener{b.api, b.platform}[i] }
 func (b *scriptedBox) Done() <-chan struct{}       { return b.done }
-func (b *scriptedBox) Exit() cell.Exit             { return b.exit }
 func (b *scriptedBox) PeakMemory() int64           { return 30<<20 + 1 }
+func (b *scriptedBox) Exit() cell.Exit {
+	exit := b.exit
+	exit.PeakMemory = b.PeakMemory()
+	return exit
+}
 func (b *scriptedBox) Kill() {
 	b.kill.Do(func() { close(b.killed); _ = b.api.Close() })
 }

@@ -55,7 +55,7 @@ func TestTheLogOfAFunction(t *testing.T) {
 				"END RequestId: ID\nREPORT RequestId: ID\tDuration: 3000.00 ms\tBilled Duration: 3000 ms\tMemory Size: 128 MB\tMax Memory Used: 31 MB\tStatus: timeout\n"},
 		{"a crash", func(r *program) { r.next(); r.exit(1) }, 1,
 			initStartLine + "START RequestId: ID Version: $LATEST\nRequestId: ID Error: Runtime exited with error: exit status 1\nRuntime.ExitError\n" +
-				"END RequestId: ID\nREPORT RequestId: ID\tDuration: 0.00 ms\tBilled Duration: 0 ms\tMemory Size: 128 MB\tMax Memory Used: 0 MB\tStatus: error\tError Type: Runtime.ExitError\n"},
+				"END RequestId: ID\nREPORT RequestId: ID\tDuration: 0.00 ms\tBilled Duration: 0 ms\tMemory Size: 128 MB\tMax Memory Used: 31 MB\tStatus: error\tError Type: Runtime.ExitError\n"},
 		{"a failed initialisation", func(r *program) {
 			r.print("[ERROR] no\n")
 			r.sleep(10 * time.Millisecond)
@@ -64,7 +64,7 @@ func TestTheLogOfAFunction(t *testing.T) {
 		}, 1, initStartLine + "[ERROR] no\nINIT_REPORT Init Duration: 10.00 ms\tPhase: init\tStatus: error\tError Type: Runtime.X\n" +
 			initStartLine + "[ERROR] no\nINIT_REPORT Init Duration: 10.00 ms\tPhase: invoke\tStatus: error\tError Type: Runtime.X\n" +
 			"START RequestId: ID Version: $LATEST\nEND RequestId: ID\n" +
-			"REPORT RequestId: ID\tDuration: 0.00 ms\tBilled Duration: 0 ms\tMemory Size: 128 MB\tMax Memory Used: 0 MB\tStatus: error\tError Type: Runtime.X\n"},
+			"REPORT RequestId: ID\tDuration: 0.00 ms\tBilled Duration: 0 ms\tMemory Size: 128 MB\tMax Memory Used: 31 MB\tStatus: error\tError Type: Runtime.X\n"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
