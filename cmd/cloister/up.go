@@ -14,6 +14,7 @@ import (
 func newUp(o *options) *cobra.Command {
 	config := node.Config{Getenv: os.Getenv}
 	var keeper rootKey
+	var allowed outgoing
 	verbose := false
 	cmd := &cobra.Command{
 		Use:   "up",
@@ -24,13 +25,14 @@ its keys, a local CA and the root credential of account ` + node.Account + `.`,
 		Example: `  cloister up
   cloister up --data ./data --listen 127.0.0.1:0
   cloister up --root-key-tpm
+  cloister up --allow-outgoing idp.corp.example:8443 --allow-outgoing 10.20.0.0/16
   cloister up --store postgres://cloister@/cloister?host=/run/postgresql`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if config.Custody, err = keeper.custody(); err != nil {
 				return err
 			}
-			config.Dir = o.dir
+			config.Dir, config.AllowOutgoing = o.dir, allowed
 			setLogging(verbose)
 			return up(cmd, config)
 		},
@@ -41,6 +43,7 @@ its keys, a local CA and the root credential of account ` + node.Account + `.`,
 	keeper.flags(cmd, "root-key-")
 	flags.StringVar(&config.Store, "store", "", "keep state in PostgreSQL (postgres://…) instead of the data directory")
 	flags.StringVar(&config.Region, "region", node.DefaultRegion, "the node's region")
+	flags.Var(&allowed, "allow-outgoing", "connect there, too: an address, range or host beside the public internet (repeatable)")
 	flags.BoolVar(&verbose, "verbose", false, "log more")
 	return cmd
 }
@@ -66,6 +69,7 @@ func up(cmd *cobra.Command, config node.Config) error {
 	if err := printPosture(cmd.ErrOrStderr(), postureOf(states)); err != nil {
 		return errors.Join(err, n.Stop())
 	}
+	printOutgoing(cmd.ErrOrStderr(), config.AllowOutgoing)
 	fmt.Fprintln(cmd.OutOrStdout(), "ready", n.URL())
 	<-ctx.Done()
 	slog.Info("draining")

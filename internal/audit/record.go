@@ -50,7 +50,7 @@ type Record struct {
 
 // Principal is who called.
 type Principal struct {
-	Type        string `cbor:"1,keyasint,omitempty"` // CloudTrail's userIdentity type: Root, IAMUser, AssumedRole, FederatedUser, AWSService, Unknown
+	Type        string `cbor:"1,keyasint,omitempty"` // CloudTrail's userIdentity type: Root, IAMUser, AssumedRole, FederatedUser, WebIdentityUser, AWSService, Unknown
 	ID          string `cbor:"2,keyasint,omitempty"`
 	ARN         string `cbor:"3,keyasint,omitempty"`
 	Account     string `cbor:"4,keyasint,omitempty"`

@@ -39,7 +39,7 @@ func (d *Door) authenticate(c *Call, s *sigv4.Signature, match *awsapi.Match, fr
 }
 
 // unsigned returns the body of an unsigned request, which is read only where
-// the request may be for an operation that is public.
+// the request may be for an operation that need not be signed.
 func (d *Door) unsigned(match *awsapi.Match, from *intake) ([]byte, error) {
 	if !d.mayBePublic(match) {
 		return nil, unauthenticated(sigv4.MissingAuthenticationToken())
@@ -57,7 +57,7 @@ func (d *Door) mayBePublic(match *awsapi.Match) bool {
 
 func (d *Door) isPublic(op *awsapi.Operation) bool {
 	e, ok := d.entries[op]
-	return ok && e.class == ClassPublic
+	return ok && e.unsigned()
 }
 
 // checkScope refuses a signature for what is no region, or for another service
@@ -115,7 +115,7 @@ func verdict(e *awsapi.Error) error {
 	return unauthenticated(e)
 }
 
-// entrance refuses an unsigned call of an operation that is not public. Of a
+// entrance refuses an unsigned call of an operation that has to be signed. Of a
 // signed one, whose signature is good and for the right service by now, it
 // notes that the key was used.
 func (d *Door) entrance(c *Call, s *sigv4.Signature, match *awsapi.Match) error {

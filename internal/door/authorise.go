@@ -42,6 +42,19 @@ func (d *Door) authorise(c *Call, e *entry, r store.Reader) error {
 	return nil
 }
 
+// identified is the end of an identification: it has given the caller a name,
+// or the caller is refused as not authenticated.
+func identified(c *Call, err error) error {
+	var wire *awsapi.Error
+	if errors.As(err, &wire) && wire.Cause == nil {
+		return unauthenticated(wire)
+	}
+	if err == nil && c.Principal.Kind == policy.PrincipalAnonymous {
+		return unauthenticated(sigv4.MissingAuthenticationToken())
+	}
+	return err
+}
+
 // requireLiving refuses a principal that was deleted after it authenticated.
 func (d *Door) requireLiving(c *Call) error {
 	if c.Principal.Kind == policy.PrincipalAnonymous {
@@ -69,13 +82,15 @@ func (d *Door) active(p *Principal) bool {
 }
 
 // Policies finds what binds p for itself, false if it no longer exists or its
-// account is none that may call. Services and the anonymous have no policies of
-// their own: only a resource's policy can allow them anything.
+// account is none that may call. Services, the anonymous and those
+// whom only an identity provider knows have no policies of their own: only a
+// resource's policy can allow them anything.
 func (d *Door) Policies(p *Principal) (*policy.Policies, bool) {
 	if !d.active(p) {
 		return nil, false
 	}
-	if p.Kind == policy.PrincipalService || p.Kind == policy.PrincipalAnonymous {
+	switch p.Kind {
+	case policy.PrincipalService, policy.PrincipalAnonymous, policy.PrincipalFederated:
 		return &policy.Policies{}, true
 	}
 	return d.directory.Policies(p)
@@ -132,6 +147,9 @@ func (d *Door) decide(c *Call, need *Need) error {
 	c.decided = append(c.decided, decided)
 	if decision.Allowed {
 		return nil
+	}
+	if need.Refusal != "" {
+		return denial(need.Refusal)
 	}
 	if need.Named != "" {
 		req.Resource = need.Named
@@ -193,6 +211,8 @@ func subject(p *Principal) string {
 		return "User: anonymous"
 	case policy.PrincipalService:
 		return "Service: " + p.Service
+	case policy.PrincipalFederated:
+		return "User: " + p.Provider
 	default:
 		return "User: " + p.ARN
 	}

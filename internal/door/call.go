@@ -34,6 +34,9 @@ type Call struct {
 	// registered with Read or Act; a resolver sets it at every decision.
 	Found any
 
+	// Evidence is what the Identifier of a ByToken operation found.
+	Evidence any
+
 	door      *Door
 	confide   func(secret []byte) // nil unless the caller is a function
 	parent    *Call

@@ -51,6 +51,11 @@ func (k *conditions) several(key string) ([]string, bool) {
 			return []string{service}, true
 		}
 	}
+	if from := k.call.Principal.Federation; from != nil {
+		if values, ok := from.Keys.Values(key); ok {
+			return values, true
+		}
+	}
 	return k.sides.paths(key)
 }
 
@@ -63,6 +68,7 @@ var lasting = []string{
 	"aws:principaltype", "aws:principalarn", "aws:principalaccount", "aws:userid", "aws:username",
 	"aws:sourceidentity", "aws:tokenissuetime", "aws:multifactorauthpresent", "aws:multifactorauthage",
 	"aws:principalorgid", "aws:resourceorgid", "aws:sourceorgid",
+	"aws:federatedprovider",
 }
 
 // all gives the keys that an audit record keeps of a denied need, so that the
@@ -81,6 +87,9 @@ func (k *conditions) all() map[string][]string {
 	}
 	for tag, value := range k.call.Principal.Tags {
 		all["aws:principaltag/"+strings.ToLower(tag)] = []string{value}
+	}
+	if from := k.call.Principal.Federation; from != nil {
+		maps.Copy(all, from.Keys)
 	}
 	maps.Copy(all, k.need.Context)
 	return all
@@ -144,7 +153,7 @@ func principalKey(p *Principal, key string) (string, bool) {
 	case "aws:sourceaccount":
 		return present(p.SourceAccount)
 	case "aws:principaltype":
-		return p.typeName(), true
+		return present(p.typeName())
 	case "aws:principalarn":
 		return present(principalARN(p))
 	case "aws:principalaccount":
@@ -155,6 +164,8 @@ func principalKey(p *Principal, key string) (string, bool) {
 		return present(userName(p))
 	case "aws:sourceidentity":
 		return present(p.SourceIdentity)
+	case "aws:federatedprovider":
+		return present(federatedProvider(p))
 	case "aws:tokenissuetime":
 		return presentTime(p.IssuedAt)
 	case "aws:multifactorauthpresent":
@@ -178,6 +189,14 @@ func userName(p *Principal) string {
 		return p.Name
 	}
 	return ""
+}
+
+// federatedProvider is the value of aws:FederatedProvider.
+func federatedProvider(p *Principal) string {
+	if p.Federation != nil {
+		return p.Federation.Provider
+	}
+	return p.Provider
 }
 
 func present(s string) (string, bool) { return s, s != "" }

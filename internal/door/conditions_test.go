@@ -31,6 +31,8 @@ func callers() map[string]*Call {
 		RoleARN: "arn:aws:iam::1:role/r", Account: "1", UserID: "AROAR:s"}, Name: "s", IssuedAt: at, MFA: true, SourceIdentity: "alice"}
 	root := &Principal{Principal: policy.Principal{Kind: policy.PrincipalRoot, ARN: "arn:aws:iam::1:root", Account: "1", UserID: "1"}}
 	federated := &Principal{Principal: policy.Principal{Kind: policy.PrincipalFederatedUser, ARN: "arn:aws:sts::1:federated-user/f", RoleARN: "arn:aws:iam::1:user/u", Account: "1", UserID: "1:f"}, IssuedAt: at}
+	web := &Principal{Principal: policy.Principal{Kind: policy.PrincipalFederated, Provider: "idp"}}
+	session := &Principal{Principal: role.Principal, Federation: &Federation{Provider: "idp", Keys: policy.MapContext{"idp:sub": {"me"}}}}
 	service := ServicePrincipal("events.amazonaws.com", "arn:aws:events:us-east-1:2:rule/x", "2")
 
 	d := &Door{region: "us-east-1", organizations: memberOf{}, now: func() time.Time { return at }}
@@ -45,6 +47,7 @@ func callers() map[string]*Call {
 	first := wire(user)
 	second := d.internalCall(first, user, operationOf("logs"))
 	return map[string]*Call{
+		"web identity": wire(web), "its session": wire(session),
 		"user": first, "role": wire(role), "root": wire(root), "federated": wire(federated), "anonymous": wire(anonymous),
 		"service":         d.internalCall(context.Background(), service, operationOf("sts")),
 		"forwarded":       second,
@@ -72,7 +75,7 @@ var keys = map[string]map[string]string{
 	"aws:principalservicename":   {"user": "-", "service": "events.amazonaws.com"},
 	"aws:sourcearn":              {"user": "-", "service": "arn:aws:events:us-east-1:2:rule/x"},
 	"aws:sourceaccount":          {"user": "-", "service": "2"},
-	"aws:principaltype":          {"user": "User", "role": "AssumedRole", "root": "Account", "federated": "FederatedUser", "anonymous": "Anonymous", "service": "AWSService"},
+	"aws:principaltype":          {"user": "User", "role": "AssumedRole", "root": "Account", "federated": "FederatedUser", "anonymous": "Anonymous", "service": "AWSService", "web identity": "-"},
 	"aws:principalarn":           {"user": "arn:aws:iam::1:user/u", "role": "arn:aws:iam::1:role/r", "root": "arn:aws:iam::1:root", "federated": "arn:aws:sts::1:federated-user/f", "anonymous": "-", "service": "-"},
 	"aws:principalaccount":       {"user": "1", "role": "1", "anonymous": "-", "service": "-"},
 	"aws:userid":                 {"user": "AIDAU", "role": "AROAR:s", "root": "1", "anonymous": "-", "service": "-"},
@@ -94,6 +97,8 @@ var keys = map[string]map[string]string{
 	"aws:principaltag/team": {"user": "blue", "role": "-"},
 	"lambda:key":            {"user": "a b"},
 	"lambda:empty":          {"user": ""},
+	"aws:federatedprovider": {"user": "-", "role": "-", "web identity": "idp", "its session": "idp"},
+	"idp:sub":               {"user": "-", "web identity": "-", "its session": "me"},
 	"aws:unheardof":         {"user": "-"},
 }
 

@@ -77,6 +77,11 @@ func (d *Door) run(c *Call, in any) (out any, err error) {
 // guarded runs the entry and survives its panic.
 func (e *entry) guarded(c *Call, in any) (out any, err error) {
 	defer rescue(c, &err)
+	if e.identify != nil {
+		if err := e.identify(c, in); err != nil {
+			return nil, err
+		}
+	}
 	return e.run(c, in)
 }
 

@@ -47,7 +47,7 @@ type Door struct {
 	bodies    budget
 	strangers *strangers
 
-	publicForms bool // an operation of a query protocol is public
+	publicForms bool // an operation of a query protocol need not be signed
 }
 
 // New makes a door with nothing registered: every call is refused.

@@ -25,6 +25,10 @@ type Need struct {
 	// a denial says no more of it than the caller did. Empty for Resource.
 	Named string
 
+	// Refusal is what a caller is told whom policies deny it, where AWS says less
+	// than why. Empty for the reason.
+	Refusal string
+
 	// Context holds the condition keys of this need, in lower case: resource
 	// tags, request tags and the service's own keys.
 	Context policy.MapContext
@@ -46,6 +50,9 @@ const (
 	ClassSignedOnly
 	// ClassPublic operations need not even be signed.
 	ClassPublic
+	// ClassToken operations need not be signed: a token in their input says who
+	// calls. They are decided by policies.
+	ClassToken
 )
 
 func (c Class) String() string {
@@ -56,6 +63,8 @@ func (c Class) String() string {
 		return "signed only"
 	case ClassPublic:
 		return "public"
+	case ClassToken:
+		return "by token"
 	default:
 		return "unknown class"
 	}
@@ -64,8 +73,9 @@ func (c Class) String() string {
 // Auth is an operation's authorisation. Its zero value is refused at
 // registration.
 type Auth[In any] struct {
-	class   Class
-	resolve Resolver[In]
+	class    Class
+	identify Identifier[In]
+	resolve  Resolver[In]
 }
 
 // Permission makes an operation decided by policies: every Need that resolve
@@ -81,6 +91,20 @@ func SignedOnly[In any]() Auth[In] { return Auth[In]{class: ClassSignedOnly} }
 // Public leaves an operation to everyone, signed or not. Each use is on the
 // golden list.
 func Public[In any]() Auth[In] { return Auth[In]{class: ClassPublic} }
+
+// Identifier finds out from a call's input alone who makes it: it sets the
+// Principal and the Account of c and may leave what it found as c's Evidence.
+// Whoever it gives no name to has not authenticated. It runs before and outside
+// of every transaction, and may have outside effects. Its error is the call's
+// answer.
+type Identifier[In any] func(c *Call, in *In) error
+
+// ByToken makes an operation authenticated by a token in its input, as
+// sts:AssumeRoleWithWebIdentity is, and decided by policies like those of
+// Permission. Each use is on the golden list.
+func ByToken[In any](identify Identifier[In], resolve Resolver[In]) Auth[In] {
+	return Auth[In]{class: ClassToken, identify: identify, resolve: resolve}
+}
 
 // On is the resolver of an operation that needs one action on one resource,
 // which resource computes from the call alone.

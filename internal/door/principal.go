@@ -22,6 +22,10 @@ type Principal struct {
 	TransitiveTagKeys []string
 	SourceIdentity    string
 
+	// Federation is where a session of AssumeRoleWithWebIdentity comes from, nil
+	// for others.
+	Federation *Federation
+
 	// Session policies narrow temporary credentials. HasSessionPolicies tells
 	// an empty list, which allows nothing, from none at all.
 	SessionPolicies    []policy.Named
@@ -31,6 +35,14 @@ type Principal struct {
 	// account, the confused-deputy keys aws:SourceArn and aws:SourceAccount.
 	SourceARN     string
 	SourceAccount string
+}
+
+// Federation says which identity provider vouched for the holder of a session,
+// and what of its token stays known: condition keys, in lower case
+// (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html).
+type Federation struct {
+	Provider string // ARN
+	Keys     policy.MapContext
 }
 
 // ServicePrincipal is a service (such as "lambda.amazonaws.com") acting for the
@@ -61,6 +73,8 @@ func (p *Principal) typeName() string {
 		return "FederatedUser"
 	case policy.PrincipalService:
 		return "AWSService"
+	case policy.PrincipalFederated:
+		return "" // AWS gives the type of those who have an account only
 	default:
 		return "Anonymous"
 	}

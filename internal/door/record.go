@@ -95,6 +95,8 @@ func identityType(p *Principal) string {
 		return "IAMUser"
 	case policy.PrincipalAnonymous:
 		return "Unknown"
+	case policy.PrincipalFederated:
+		return "WebIdentityUser"
 	default:
 		return p.typeName()
 	}

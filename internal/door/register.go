@@ -11,12 +11,14 @@ import (
 
 // entry is a registered operation, its types erased.
 type entry struct {
-	op      *awsapi.Operation
-	class   Class
-	writes  bool
-	newIn   func() any
-	resolve func(c *Call, r store.Reader, in any) ([]Need, error)
-	run     func(c *Call, in any) (any, error)
+	op     *awsapi.Operation
+	class  Class
+	writes bool
+	newIn  func() any
+	// identify finds who calls an operation that is authenticated by its input.
+	identify func(c *Call, in any) error
+	resolve  func(c *Call, r store.Reader, in any) ([]Need, error)
+	run      func(c *Call, in any) (any, error)
 }
 
 // Write registers an operation that changes state: the handler runs in a
@@ -96,22 +98,29 @@ func Act[In, Out any](d *Door, op awsapi.Op[In, Out], auth Auth[In], handler fun
 }
 
 func newEntry[In, Out any](op awsapi.Op[In, Out], auth Auth[In]) *entry {
-	if auth.class == 0 || (auth.class == ClassPermission) != (auth.resolve != nil) {
+	decided := auth.class == ClassPermission || auth.class == ClassToken
+	if auth.class == 0 || decided != (auth.resolve != nil) || (auth.class == ClassToken) != (auth.identify != nil) {
 		panic(fmt.Sprintf("door: %s is registered without its permission", op.Name))
 	}
 	e := &entry{op: op.Operation, class: auth.class, newIn: func() any { return new(In) }}
 	if auth.resolve != nil {
 		e.resolve = func(c *Call, r store.Reader, in any) ([]Need, error) { return auth.resolve(c, r, in.(*In)) }
 	}
+	if auth.identify != nil {
+		e.identify = func(c *Call, in any) error { return identified(c, auth.identify(c, in.(*In))) }
+	}
 	return e
 }
+
+// unsigned tells whether callers need not sign.
+func (e *entry) unsigned() bool { return e.class == ClassPublic || e.class == ClassToken }
 
 func (d *Door) register(e *entry) {
 	if _, twice := d.entries[e.op]; twice {
 		panic(fmt.Sprintf("door: %s is registered twice", e.op.Name))
 	}
 	d.entries[e.op] = e
-	if e.class == ClassPublic {
+	if e.unsigned() {
 		d.publicForms = d.publicForms || speaksForms(e.op.Service)
 	}
 }

@@ -118,7 +118,10 @@ func source(c *Call) string {
 	return network.String()
 }
 
-// isStranger says whether a call came from the wire and its caller is not known.
+// isStranger says whether a call came from the wire and its caller is not known
+// here: nobody is, or some identity provider's user, of whom there may be any
+// number.
 func (c *Call) isStranger() bool {
-	return c.Header != nil && c.Principal.Kind == policy.PrincipalAnonymous
+	kind := c.Principal.Kind
+	return c.Header != nil && (kind == policy.PrincipalAnonymous || kind == policy.PrincipalFederated)
 }

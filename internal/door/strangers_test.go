@@ -11,6 +11,7 @@ import (
 
 	"cloister/internal/audit"
 	"cloister/internal/awsapi"
+	"cloister/policy"
 )
 
 // crowd is strangers whose seconds end when the test says so.
@@ -176,5 +177,19 @@ func TestAgentsOfStrangers(t *testing.T) {
 	c.Principal = callers()["user"].Principal
 	if n := len(record(c, awsapi.Errorf("X", "x")).UserAgent); n != 2000 {
 		t.Errorf("of a known caller %d bytes are kept", n)
+	}
+}
+
+// An identity provider may have any number of users: who is refused is bounded
+// in the log like those whom nobody knows.
+func TestUsersOfIssuersAreStrangers(t *testing.T) {
+	c := stranger("192.0.2.1")
+	c.Principal = &Principal{Principal: policy.Principal{Kind: policy.PrincipalFederated, Provider: "idp"}}
+	if !c.isStranger() {
+		t.Error("a user of an issuer is no stranger")
+	}
+	c.Header = nil
+	if c.isStranger() {
+		t.Error("a call from within is a stranger's")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"cloister/internal/dial"
 	"cloister/internal/seal"
 )
 
@@ -17,7 +18,9 @@ type Config struct {
 	Custody   seal.Custody // of the root key; nil: a file in Dir
 	Store     string       // empty: embedded in Dir; postgres://… : PostgreSQL
 	Region    string       // empty: us-east-1
-	Getenv    func(string) string
+	// AllowOutgoing is what the node connects to beside the public internet.
+	AllowOutgoing []dial.Rule
+	Getenv        func(string) string
 }
 
 // DefaultListen is where a node listens if not told otherwise.

@@ -22,6 +22,7 @@ import (
 	"cloister/internal/awsapi/platform"
 	stsapi "cloister/internal/awsapi/sts"
 	"cloister/internal/blob"
+	"cloister/internal/dial"
 	"cloister/internal/door"
 	"cloister/internal/guardrail"
 	"cloister/internal/seal"
@@ -146,7 +147,7 @@ func (n *Node) makeServices(ctx context.Context) error {
 	n.lambda = lambda.New(lambda.Config{DB: n.db, Blobs: blobs, Code: n.plane, Runtimes: n.plane, Guardrails: guard})
 	n.door = door.New(door.Config{DB: n.db, Audit: n.audit, Directory: n.iam, Organizations: n.orgs, Services: Services(), Region: n.config.Region})
 	n.iam.Register(n.door)
-	tokens := sts.New(n.keys, n.iam)
+	tokens := sts.New(n.keys, n.iam, dial.New(n.config.AllowOutgoing...).Fetch)
 	tokens.Register(n.door)
 	n.orgs.Register(n.door)
 	n.logs.Register(n.door)

@@ -50,7 +50,7 @@ var refusals = []refusal{
 		map[awsapi.Protocol]string{
 			awsapi.Query: "MissingAuthenticationToken", awsapi.JSON11: "MissingAuthenticationTokenException", awsapi.RestJSON: "MissingAuthenticationTokenException",
 		},
-		func(c door.Class) bool { return c == door.ClassPublic },
+		func(c door.Class) bool { return c == door.ClassPublic || c == door.ClassToken },
 	},
 	{
 		"wrongly signed",

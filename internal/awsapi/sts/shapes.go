@@ -25,10 +25,29 @@ var (
 		{Name: "PackedPolicySize", Shape: &shapeNonNegativeIntegerType},
 		{Name: "SourceIdentity", Shape: &shapeSourceIdentityType},
 	}}
+	shapeAssumeRoleWithWebIdentityRequest = awsapi.Shape{Name: "AssumeRoleWithWebIdentityRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "RoleArn", Shape: &shapeArnType, Traits: awsapi.Required},
+		{Name: "RoleSessionName", Shape: &shapeRoleSessionNameType, Traits: awsapi.Required},
+		{Name: "WebIdentityToken", Shape: &shapeClientTokenType, Traits: awsapi.Required},
+		{Name: "ProviderId", Shape: &shapeUrlType},
+		{Name: "PolicyArns", Shape: &shapePolicyDescriptorListType},
+		{Name: "Policy", Shape: &shapeSessionPolicyDocumentType},
+		{Name: "DurationSeconds", Shape: &shapeRoleDurationSecondsType},
+	}}
+	shapeAssumeRoleWithWebIdentityResponse = awsapi.Shape{Name: "AssumeRoleWithWebIdentityResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "Credentials", Shape: &shapeCredentials},
+		{Name: "SubjectFromWebIdentityToken", Shape: &shapeWebIdentitySubjectType},
+		{Name: "AssumedRoleUser", Shape: &shapeAssumedRoleUser},
+		{Name: "PackedPolicySize", Shape: &shapeNonNegativeIntegerType},
+		{Name: "Provider", Shape: &shapeIssuer},
+		{Name: "Audience", Shape: &shapeAudience},
+		{Name: "SourceIdentity", Shape: &shapeSourceIdentityType},
+	}}
 	shapeAssumedRoleUser = awsapi.Shape{Name: "AssumedRoleUser", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "AssumedRoleId", Shape: &shapeAssumedRoleIdType, Traits: awsapi.Required},
 		{Name: "Arn", Shape: &shapeArnType, Traits: awsapi.Required},
 	}}
+	shapeAudience    = awsapi.Shape{Name: "Audience", Kind: awsapi.KindString}
 	shapeCredentials = awsapi.Shape{Name: "Credentials", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "AccessKeyId", Shape: &shapeAccessKeyIdType, Traits: awsapi.Required},
 		{Name: "SecretAccessKey", Shape: &shapeAccessKeySecretType, Traits: awsapi.Required},
@@ -74,6 +93,16 @@ var (
 	shapeGetSessionTokenResponse = awsapi.Shape{Name: "GetSessionTokenResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "Credentials", Shape: &shapeCredentials},
 	}}
+	shapeIDPCommunicationErrorException = awsapi.Shape{Name: "IDPCommunicationErrorException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
+		{Name: "message", Shape: &shapeIdpCommunicationErrorMessage},
+	}, Error: &awsapi.ErrorInfo{Code: "IDPCommunicationError", Status: 400}}
+	shapeIDPRejectedClaimException = awsapi.Shape{Name: "IDPRejectedClaimException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
+		{Name: "message", Shape: &shapeIdpRejectedClaimMessage},
+	}, Error: &awsapi.ErrorInfo{Code: "IDPRejectedClaim", Status: 403}}
+	shapeInvalidIdentityTokenException = awsapi.Shape{Name: "InvalidIdentityTokenException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
+		{Name: "message", Shape: &shapeInvalidIdentityTokenMessage},
+	}, Error: &awsapi.ErrorInfo{Code: "InvalidIdentityToken", Status: 400}}
+	shapeIssuer                           = awsapi.Shape{Name: "Issuer", Kind: awsapi.KindString}
 	shapeMalformedPolicyDocumentException = awsapi.Shape{Name: "MalformedPolicyDocumentException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeMalformedPolicyDocumentMessage},
 	}, Error: &awsapi.ErrorInfo{Code: "MalformedPolicyDocument", Status: 400}}
@@ -100,12 +129,16 @@ var (
 	shapeAccountType                           = awsapi.Shape{Name: "accountType", Kind: awsapi.KindString}
 	shapeArnType                               = awsapi.Shape{Name: "arnType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 20, HasMax: true, Max: 2048, Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+"}}
 	shapeAssumedRoleIdType                     = awsapi.Shape{Name: "assumedRoleIdType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 2, HasMax: true, Max: 193, Pattern: "[\\w+=,.@:-]*"}}
+	shapeClientTokenType                       = awsapi.Shape{Name: "clientTokenType", Kind: awsapi.KindString, Traits: awsapi.Sensitive, Limits: &awsapi.Limits{HasMin: true, Min: 4, HasMax: true, Max: 20000}}
 	shapeContextAssertionType                  = awsapi.Shape{Name: "contextAssertionType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 4, HasMax: true, Max: 2048}}
 	shapeDateType                              = awsapi.Shape{Name: "dateType", Kind: awsapi.KindTimestamp}
 	shapeDurationSecondsType                   = awsapi.Shape{Name: "durationSecondsType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 900, HasMax: true, Max: 129600}}
 	shapeExpiredIdentityTokenMessage           = awsapi.Shape{Name: "expiredIdentityTokenMessage", Kind: awsapi.KindString}
 	shapeExternalIdType                        = awsapi.Shape{Name: "externalIdType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 2, HasMax: true, Max: 1224, Pattern: "[\\w+=,.@:\\/-]*"}}
 	shapeFederatedIdType                       = awsapi.Shape{Name: "federatedIdType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 2, HasMax: true, Max: 193, Pattern: "[\\w+=,.@\\:-]*"}}
+	shapeIdpCommunicationErrorMessage          = awsapi.Shape{Name: "idpCommunicationErrorMessage", Kind: awsapi.KindString}
+	shapeIdpRejectedClaimMessage               = awsapi.Shape{Name: "idpRejectedClaimMessage", Kind: awsapi.KindString}
+	shapeInvalidIdentityTokenMessage           = awsapi.Shape{Name: "invalidIdentityTokenMessage", Kind: awsapi.KindString}
 	shapeMalformedPolicyDocumentMessage        = awsapi.Shape{Name: "malformedPolicyDocumentMessage", Kind: awsapi.KindString}
 	shapeNonNegativeIntegerType                = awsapi.Shape{Name: "nonNegativeIntegerType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true}}
 	shapePackedPolicyTooLargeMessage           = awsapi.Shape{Name: "packedPolicyTooLargeMessage", Kind: awsapi.KindString}
@@ -123,6 +156,8 @@ var (
 	shapeTokenCodeType                         = awsapi.Shape{Name: "tokenCodeType", Kind: awsapi.KindString, Traits: awsapi.Sensitive, Limits: &awsapi.Limits{HasMin: true, Min: 6, HasMax: true, Max: 6, Pattern: "[\\d]*"}}
 	shapeTokenType                             = awsapi.Shape{Name: "tokenType", Kind: awsapi.KindString, Traits: awsapi.Sensitive}
 	shapeUnrestrictedSessionPolicyDocumentType = awsapi.Shape{Name: "unrestrictedSessionPolicyDocumentType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"}}
+	shapeUrlType                               = awsapi.Shape{Name: "urlType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 4, HasMax: true, Max: 2048}}
 	shapeUserIdType                            = awsapi.Shape{Name: "userIdType", Kind: awsapi.KindString}
 	shapeUserNameType                          = awsapi.Shape{Name: "userNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 2, HasMax: true, Max: 32, Pattern: "[\\w+=,.@-]*"}}
+	shapeWebIdentitySubjectType                = awsapi.Shape{Name: "webIdentitySubjectType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 6, HasMax: true, Max: 255}}
 )

@@ -26,6 +26,26 @@ type AssumeRoleResponse struct {
 	SourceIdentity   *string
 }
 
+type AssumeRoleWithWebIdentityRequest struct {
+	RoleArn          *string
+	RoleSessionName  *string
+	WebIdentityToken *string
+	ProviderId       *string
+	PolicyArns       []*PolicyDescriptorType
+	Policy           *string
+	DurationSeconds  *int64
+}
+
+type AssumeRoleWithWebIdentityResponse struct {
+	Credentials                 *Credentials
+	SubjectFromWebIdentityToken *string
+	AssumedRoleUser             *AssumedRoleUser
+	PackedPolicySize            *int64
+	Provider                    *string
+	Audience                    *string
+	SourceIdentity              *string
+}
+
 type AssumedRoleUser struct {
 	AssumedRoleId *string
 	Arn           *string

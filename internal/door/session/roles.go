@@ -16,6 +16,14 @@ type Role struct {
 	Tags                   map[string]string
 }
 
+// Provider is what STS has to know of an OpenID Connect provider.
+type Provider struct {
+	ARN         string
+	Address     string // of the issuer, without https://
+	ClientIDs   []string
+	Thumbprints []string // SHA-1, lower-case hexadecimal
+}
+
 // Roles is the one view that STS has of IAM's data. It is not a way around the
 // door: trust policies are part of the authorisation of AssumeRole, so they are
 // read in the very snapshot that the door decides on, as every service reads
@@ -25,6 +33,9 @@ type Roles interface {
 	Codes
 	// Role finds a role, or gives store.ErrNotFound.
 	Role(r store.Reader, arn string) (*Role, error)
+	// Provider finds the account's OpenID Connect provider for an issuer, which
+	// is an https URL, or gives store.ErrNotFound.
+	Provider(r store.Reader, account, issuer string) (*Provider, error)
 	// HasPolicy reports whether a managed policy exists that sessions of the
 	// account's roles may be narrowed by: the account's own, or one of AWS's.
 	HasPolicy(r store.Reader, account, arn string) (bool, error)

@@ -32,6 +32,11 @@ type Session struct {
 	Issued  time.Time `cbor:"12,keyasint"`
 	Expires time.Time `cbor:"13,keyasint"`
 	MFA     bool      `cbor:"14,keyasint,omitempty"`
+
+	// Provider is the ARN of the identity provider that vouched for the holder,
+	// and FederatedKeys the condition keys that stay of its token.
+	Provider      string              `cbor:"15,keyasint,omitempty"`
+	FederatedKeys map[string][]string `cbor:"16,keyasint,omitempty"`
 }
 
 // HasPolicies reports whether session policies narrow the session.

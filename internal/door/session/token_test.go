@@ -40,6 +40,9 @@ func sessions(t *rapid.T) *Session {
 	if tags := rapid.MapOfN(text, text, 0, 5).Draw(t, "tags"); len(tags) > 0 {
 		s.Tags = tags
 	}
+	if provider := text.Draw(t, "provider"); provider != "" {
+		s.Provider, s.FederatedKeys = provider, map[string][]string{"idp:sub": {text.Draw(t, "subject")}}
+	}
 	if arns := rapid.SliceOfN(text, 0, 5).Draw(t, "arns"); len(arns) > 0 {
 		s.PolicyARNs = arns
 	}

@@ -44,7 +44,7 @@ func newWorld(t *testing.T) *world {
 		c.Directory = people
 	})
 	people.Register(w.Door)
-	tokens := sts.New(w.Keys, people)
+	tokens := sts.New(w.Keys, people, nil)
 	tokens.Register(w.Door)
 	explain.New(explain.Config{Audit: w.Audit, Principals: people, Views: map[string]explain.View{"iam": people.Describe, "sts": tokens.Describe}}).Register(w.Door)
 	do(w, w.Root(), iamapi.OpCreateUser, &iamapi.CreateUserRequest{UserName: awsapi.Ptr("u")})

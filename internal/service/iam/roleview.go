@@ -38,6 +38,19 @@ func (s *Service) Role(r store.Reader, roleARN string) (*session.Role, error) {
 	}, nil
 }
 
+// Provider implements session.Roles.
+func (s *Service) Provider(r store.Reader, account, issuer string) (*session.Provider, error) {
+	address, ok := issuerAddress(issuer)
+	if !ok {
+		return nil, store.ErrNotFound
+	}
+	p, err := oidcProviders.Get(r, store.K(account, address))
+	if err != nil {
+		return nil, err
+	}
+	return &session.Provider{ARN: p.arn(), Address: p.Address, ClientIDs: p.ClientIDs, Thumbprints: p.Thumbprints}, nil
+}
+
 // splitRoleARN takes the account and name out of a role's ARN.
 func splitRoleARN(arn string) (account, name string, ok bool) {
 	rest, ok := strings.CutPrefix(arn, "arn:aws:iam::")

@@ -55,7 +55,15 @@ func (b *binding) session(opened *session.Session) *door.Principal {
 		Tags:              mergeTags(b.tags, opened.Tags),
 		TransitiveTagKeys: opened.TransitiveTags,
 		SourceIdentity:    opened.SourceIdentity,
+		Federation:        federation(opened),
 	}
+}
+
+func federation(opened *session.Session) *door.Federation {
+	if opened.Provider == "" {
+		return nil
+	}
+	return &door.Federation{Provider: opened.Provider, Keys: opened.FederatedKeys}
 }
 
 // federated is the principal of a session that a user vouches for.

@@ -9,11 +9,14 @@
 //   - A session is never more than its role: session policies, tags and duration
 //     narrow it, and a chain of roles cannot shed its transitive tags or its
 //     source identity.
+//   - A user of an identity provider is believed what a token says that the
+//     provider's issuer has signed, and no issuer is asked for its keys but those
+//     that the account has a provider for and that the role trusts.
 //   - A federated user's session does what both its user's policies and its
 //     session policies allow, and ends with the user.
 //   - Issuing credentials writes nothing. The token carries the session, sealed;
 //     see package session.
 //
-// Trust policies are IAM's. STS reads them, and nothing else of IAM's, through
-// session.Roles, in the snapshot on which the door decides.
+// Trust policies and identity providers are IAM's. STS reads them, and nothing
+// else of IAM's, through session.Roles, in the snapshot on which the door decides.
 package sts

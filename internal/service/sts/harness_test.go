@@ -14,11 +14,13 @@ import (
 	"cloister/internal/awsapi"
 	iamapi "cloister/internal/awsapi/iam"
 	api "cloister/internal/awsapi/sts"
+	"cloister/internal/dial"
 	"cloister/internal/door"
 	"cloister/internal/door/doortest"
 	"cloister/internal/guardrail"
 	"cloister/internal/seal"
 	"cloister/internal/service/iam"
+	"cloister/internal/service/sts/oidc"
 )
 
 // harness is STS with IAM behind a real door, reached by AWS's SDK.
@@ -27,6 +29,8 @@ type harness struct {
 	t   testing.TB
 	iam *iam.Service
 	url string
+	// fetch is the way to identity providers.
+	fetch oidc.Fetcher
 }
 
 const rootKeyID, rootSecret = "AKIAROOTROOTROOTROOT", "the root secret of the tests, 40 chars.."
@@ -42,7 +46,9 @@ func newHarness(t testing.TB) *harness {
 		c.Directory = h.iam
 	})
 	h.iam.Register(h.Door)
-	New(h.Keys, h.iam).Register(h.Door)
+	New(h.Keys, h.iam, func(ctx context.Context, url string, trust dial.Trust, most int64) ([]byte, error) {
+		return h.fetch(ctx, url, trust, most)
+	}).Register(h.Door)
 	server := httptest.NewServer(h.Door)
 	h.url = server.URL
 	t.Cleanup(func() {

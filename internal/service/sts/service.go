@@ -6,26 +6,29 @@ import (
 	"cloister/internal/door"
 	"cloister/internal/door/session"
 	"cloister/internal/seal"
+	"cloister/internal/service/sts/oidc"
 	"cloister/internal/store"
 	"cloister/policy"
 )
 
 // Service is STS. It is safe for concurrent use.
 type Service struct {
-	keys  *seal.Keyring
-	roles session.Roles
+	sealing *seal.Keyring
+	roles   session.Roles
+	keys    *oidc.Keys
 }
 
-// New makes the service: keys seal the tokens, roles knows who may assume
-// which role.
-func New(keys *seal.Keyring, roles session.Roles) *Service {
-	return &Service{keys: keys, roles: roles}
+// New makes the service: sealing seals the tokens, roles knows who may assume
+// which role, and fetch is the way to identity providers.
+func New(sealing *seal.Keyring, roles session.Roles, fetch oidc.Fetcher) *Service {
+	return &Service{sealing: sealing, roles: roles, keys: oidc.NewKeys(fetch)}
 }
 
 // Register registers every operation of STS that exists here.
 func (s *Service) Register(d *door.Door) {
 	door.ReadOrWrite(d, api.OpAssumeRole, door.Permission(s.needAssumeRole),
 		func(in *api.AssumeRoleRequest) bool { return hasCode(in.SerialNumber, in.TokenCode) }, s.assumeRole)
+	door.Read(d, api.OpAssumeRoleWithWebIdentity, door.ByToken(s.identifyWebIdentity, s.needWebIdentity), s.assumeRoleWithWebIdentity)
 	door.Read(d, api.OpGetAccessKeyInfo, door.Permission(needKeyInfo), s.getAccessKeyInfo)
 	door.Read(d, api.OpGetFederationToken, door.Permission(needFederationToken), s.getFederationToken)
 	door.Read(d, api.OpGetCallerIdentity, door.SignedOnly[api.GetCallerIdentityRequest](), s.getCallerIdentity)
@@ -44,7 +47,7 @@ func (s *Service) getCallerIdentity(c *door.Call, _ store.Reader, _ *api.GetCall
 
 // credentials seals a session and gives it as its caller gets it.
 func (s *Service) credentials(opened *session.Session) (*api.Credentials, error) {
-	token, err := session.Token(s.keys, opened)
+	token, err := session.Token(s.sealing, opened)
 	if err != nil {
 		return nil, err
 	}
