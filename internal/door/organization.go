@@ -62,6 +62,22 @@ func (d *Door) Manages(manager, account string) (bool, error) {
 	return err == nil && manager != "" && m.Management == manager, err
 }
 
+// About is the need to be told about the principal that has an ARN. It is the
+// caller's account's to give if that manages the principal's, and otherwise the
+// principal's own, which has no way of giving it.
+func (d *Door) About(c *Call, action, arn string) (Need, error) {
+	need := Need{Action: action, Resource: arn}
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) < 6 {
+		return need, nil
+	}
+	managed, err := d.Manages(c.Account, parts[4])
+	if !managed {
+		need.Account = parts[4]
+	}
+	return need, err
+}
+
 // sides are the accounts of a need: the caller's, the one that a service calls
 // for, and the resource's. Each is nil where there is none.
 type sides struct{ principal, source, resource *Membership }

@@ -13,6 +13,7 @@ import (
 	"cloister/internal/awsapi"
 	"cloister/internal/awsapi/platform"
 	"cloister/internal/door"
+	"cloister/internal/store"
 	"cloister/policy"
 )
 
@@ -38,8 +39,10 @@ func New(log *audit.Log) *Service {
 // Register registers the operation. Its permission is
 // cloister:ListRoleActivity, on the role's ARN.
 func (s *Service) Register(d *door.Door) {
-	door.Act(d, platform.OpListRoleActivity, door.On("cloister:ListRoleActivity",
-		func(_ *door.Call, in *platform.ListRoleActivityRequest) string { return awsapi.Val(in.Role) }), s.list)
+	door.Act(d, platform.OpListRoleActivity, door.Permission(func(c *door.Call, _ store.Reader, in *platform.ListRoleActivityRequest) ([]door.Need, error) {
+		need, err := d.About(c, "cloister:ListRoleActivity", awsapi.Val(in.Role))
+		return []door.Need{need}, err
+	}), s.list)
 }
 
 func (s *Service) list(c *door.Call, in *platform.ListRoleActivityRequest) (*platform.ListRoleActivityResponse, error) {

@@ -57,19 +57,12 @@ func (s *Service) Register(d *door.Door) {
 	door.Act(d, platform.OpExplain, door.Permission(s.needExplain), s.explain)
 }
 
-// needExplain is another account's to give when the principal is of one that
-// the caller's does not manage, and nobody can give it.
 func (s *Service) needExplain(c *door.Call, _ store.Reader, in *platform.ExplainRequest) ([]door.Need, error) {
-	need := door.Need{Action: "cloister:Explain", Resource: "*"}
 	p := awsapi.Val(in.Principal)
 	if !strings.HasPrefix(p, "arn:") {
-		return []door.Need{need}, nil
+		p = "*"
 	}
-	need.Resource = p
-	managed, err := s.door.Manages(c.Account, accountIn(p))
-	if !managed {
-		need.Account = accountIn(p)
-	}
+	need, err := s.door.About(c, "cloister:Explain", p)
 	return []door.Need{need}, err
 }
 

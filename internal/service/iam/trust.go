@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"cloister/internal/awsapi"
+	"cloister/internal/door"
 	"cloister/internal/store"
 	"cloister/policy"
 )
@@ -15,7 +16,7 @@ import (
 const trustSize = 2048
 
 // bindTrust checks a trust policy and returns it with the users and roles of
-// its own account that it names by ARN named by their unique ids instead. That
+// this node that it names by ARN named by their unique ids instead. That
 // is the form in which it decides: it goes on meaning a user that is renamed,
 // and never one that is made again under the same name
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html).
@@ -29,7 +30,7 @@ func (s *Service) bindTrust(r store.Reader, account, document string) (string, e
 	if err := d.Decode(&tree); err != nil {
 		return "", fmt.Errorf("a trust policy that parsed: %w", err)
 	}
-	b := binder{r: r, account: account}
+	b := binder{r: r, account: account, orgs: s.orgs}
 	b.statements(member(tree, "Statement"))
 	if b.err != nil || !b.changed {
 		return document, b.err
@@ -55,6 +56,7 @@ func (s *Service) checkTrust(document string) error {
 type binder struct {
 	r       store.Reader
 	account string
+	orgs    door.Organizations
 	changed bool
 	err     error
 }
@@ -89,19 +91,25 @@ func (b *binder) principals(v any) {
 	}
 }
 
-// bind gives the unique id for the ARN of a user or role of the account, and
-// any other principal as it is. A user or role that does not exist is an error.
+// bind gives the unique id for the ARN of a user or role of an account that is
+// here, and any other principal as it is. A user or role that does not exist is
+// an error.
 func (b *binder) bind(name string) string {
-	resource, ok := strings.CutPrefix(name, "arn:aws:iam::"+b.account+":")
+	account := accountIn(name)
+	resource, ok := strings.CutPrefix(name, "arn:aws:iam::"+account+":")
 	if !ok || b.err != nil {
+		return name
+	}
+	var here bool
+	if here, b.err = b.isHere(account); !here {
 		return name
 	}
 	id, err := "", error(nil)
 	switch {
 	case strings.HasPrefix(resource, "user/"):
-		id, err = idOf(b.r, userKind, b.account, name)
+		id, err = idOf(b.r, userKind, account, name)
 	case strings.HasPrefix(resource, "role/"):
-		id, err = idOf(b.r, roleKind, b.account, name)
+		id, err = idOf(b.r, roleKind, account, name)
 	default:
 		return name
 	}
@@ -110,6 +118,15 @@ func (b *binder) bind(name string) string {
 	}
 	b.changed, b.err = true, err
 	return id
+}
+
+// isHere tells whether this node has an account.
+func (b *binder) isHere(account string) (bool, error) {
+	if account == b.account || b.orgs == nil {
+		return account == b.account, nil
+	}
+	m, err := b.orgs.Of(account)
+	return err == nil && m.Exists, err
 }
 
 // idOf is the unique id of the entity that has an ARN.

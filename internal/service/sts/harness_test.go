@@ -31,6 +31,7 @@ type harness struct {
 	url string
 	// fetch is the way to identity providers.
 	fetch oidc.Fetcher
+	as    string // the account whose root user do calls as; "" for the first
 }
 
 const rootKeyID, rootSecret = "AKIAROOTROOTROOTROOT", "the root secret of the tests, 40 chars.."
@@ -40,7 +41,7 @@ func newHarness(t testing.TB) *harness {
 	h := &harness{t: t}
 	h.Harness = doortest.New(t, []*awsapi.Service{&iamapi.Service, &api.Service}, func(d *doortest.Harness, c *door.Config) {
 		h.iam = iam.New(iam.Options{
-			DB: d.DB, Keys: d.Keys, Account: doortest.Account, Guardrails: guardrail.New(&iamapi.Service, &api.Service),
+			DB: d.DB, Keys: d.Keys, Account: doortest.Account, Guardrails: guardrail.New(&iamapi.Service, &api.Service), Organizations: d.Accounts,
 			RootAccessKeyID: rootKeyID, RootSecret: seal.NewSecret([]byte(rootSecret)),
 		})
 		c.Directory = h.iam
@@ -63,7 +64,11 @@ func newHarness(t testing.TB) *harness {
 // do calls IAM as root.
 func do[In, Out any](h *harness, op awsapi.Op[In, Out], in *In) *Out {
 	h.t.Helper()
-	out, err := door.Do(context.Background(), h.Door, h.Root(), op, in)
+	root := h.Root()
+	if h.as != "" {
+		root.Account, root.UserID, root.ARN = h.as, h.as, "arn:aws:iam::"+h.as+":root"
+	}
+	out, err := door.Do(context.Background(), h.Door, root, op, in)
 	if err != nil {
 		h.t.Fatalf("%s: %v", op, err)
 	}
