@@ -26,7 +26,6 @@ import (
 	"cloister/internal/door"
 	"cloister/internal/guardrail"
 	"cloister/internal/seal"
-	"cloister/internal/service/accessanalyzer"
 	"cloister/internal/service/activity"
 	"cloister/internal/service/explain"
 	"cloister/internal/service/guardrails"
@@ -153,7 +152,7 @@ func (n *Node) makeServices(ctx context.Context) error {
 	n.logs.Register(n.door)
 	n.kms.Register(n.door)
 	n.lambda.Register(n.door)
-	accessanalyzer.New().Register(n.door)
+	n.startAnalyzer()
 	guardrails.Register(n.door)
 	sealing.New(n.keys, Account).Register(n.door)
 	explain.New(explain.Config{Audit: n.audit, Principals: n.iam, Views: map[string]explain.View{

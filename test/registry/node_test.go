@@ -140,6 +140,12 @@ var named = map[string]string{
 	"email": "target@example.org", "accountid": "123456789012", "childid": "123456789012", "targetid": "123456789012",
 	"resourceid": "123456789012", "policyid": "p-FullAWSAccess", "content": allowLambda,
 
+	"analyzerarn": "arn:aws:access-analyzer:us-east-1:123456789012:analyzer/target", "analyzername": "target", "rulename": "target",
+	"access-analyzer:TagResource.resourcearn":         "arn:aws:access-analyzer:us-east-1:123456789012:analyzer/target",
+	"access-analyzer:UntagResource.resourcearn":       "arn:aws:access-analyzer:us-east-1:123456789012:analyzer/target",
+	"access-analyzer:ListTagsForResource.resourcearn": "arn:aws:access-analyzer:us-east-1:123456789012:analyzer/target",
+	"access-analyzer:GetAnalyzedResource.resourcearn": roleARN, "access-analyzer:StartResourceScan.resourcearn": roleARN,
+
 	"lambda:AddLayerVersionPermission.action": "lambda:GetLayerVersion", "lambda:AddLayerVersionPermission.principal": "*",
 	"logs:DescribeLogStreams.loggroupname": "target", "logs:FilterLogEvents.loggroupname": "target", "logs:GetLogEvents.loggroupname": "target",
 	"logs:ListTagsForResource.resourcearn": logGroupARN, "logs:TagResource.resourcearn": logGroupARN, "logs:UntagResource.resourcearn": logGroupARN,

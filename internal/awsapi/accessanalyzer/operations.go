@@ -7,28 +7,97 @@ package accessanalyzer
 import "cloister/internal/awsapi"
 
 // Service is the table of Access Analyzer.
-var Service = awsapi.Service{Name: "access-analyzer", ID: "AccessAnalyzer", SigningName: "access-analyzer", APIVersion: "2019-11-01", Protocols: []awsapi.Protocol{awsapi.RestJSON}, Errors: []*awsapi.Shape{&shapeAccessDeniedException, &shapeInternalServerException, &shapeInvalidParameterException, &shapeThrottlingException, &shapeUnprocessableEntityException, &shapeValidationException}}
+var Service = awsapi.Service{Name: "access-analyzer", ID: "AccessAnalyzer", SigningName: "access-analyzer", APIVersion: "2019-11-01", Protocols: []awsapi.Protocol{awsapi.RestJSON}, Errors: []*awsapi.Shape{&shapeAccessDeniedException, &shapeConflictException, &shapeInternalServerException, &shapeInvalidParameterException, &shapeResourceNotFoundException, &shapeServiceQuotaExceededException, &shapeThrottlingException, &shapeUnprocessableEntityException, &shapeValidationException}}
 
 // The tables cannot point at each other statically both ways.
 func init() { Service.Operations = operations[:] }
 
 var operations = [...]*awsapi.Operation{
+	&opApplyArchiveRule,
 	&opCheckAccessNotGranted,
 	&opCheckNoNewAccess,
 	&opCheckNoPublicAccess,
+	&opCreateAnalyzer,
+	&opCreateArchiveRule,
+	&opDeleteAnalyzer,
+	&opDeleteArchiveRule,
+	&opGetAnalyzedResource,
+	&opGetAnalyzer,
+	&opGetArchiveRule,
+	&opGetFinding,
+	&opGetFindingV2,
+	&opGetFindingsStatistics,
+	&opListAnalyzedResources,
+	&opListAnalyzers,
+	&opListArchiveRules,
+	&opListFindings,
+	&opListFindingsV2,
+	&opListTagsForResource,
+	&opStartResourceScan,
+	&opTagResource,
+	&opUntagResource,
+	&opUpdateAnalyzer,
+	&opUpdateArchiveRule,
+	&opUpdateFindings,
 	&opValidatePolicy,
 }
 
 var (
+	opApplyArchiveRule      = awsapi.Operation{Name: "ApplyArchiveRule", Service: &Service, Method: "PUT", URI: "/archive-rule", StatusCode: 200, Input: &shapeApplyArchiveRuleRequest, Errors: []*awsapi.Shape{&shapeAccessDeniedException, &shapeInternalServerException, &shapeResourceNotFoundException, &shapeThrottlingException, &shapeValidationException}}
 	opCheckAccessNotGranted = awsapi.Operation{Name: "CheckAccessNotGranted", Service: &Service, Method: "POST", URI: "/policy/check-access-not-granted", StatusCode: 200, Input: &shapeCheckAccessNotGrantedRequest, Output: &shapeCheckAccessNotGrantedResponse, Errors: []*awsapi.Shape{&shapeAccessDeniedException, &shapeInternalServerException, &shapeInvalidParameterException, &shapeThrottlingException, &shapeUnprocessableEntityException, &shapeValidationException}}
 	opCheckNoNewAccess      = awsapi.Operation{Name: "CheckNoNewAccess", Service: &Service, Method: "POST", URI: "/policy/check-no-new-access", StatusCode: 200, Input: &shapeCheckNoNewAccessRequest, Output: &shapeCheckNoNewAccessResponse, Errors: []*awsapi.Shape{&shapeAccessDeniedException, &shapeInternalServerException, &shapeInvalidParameterException, &shapeThrottlingException, &shapeUnprocessableEntityException, &shapeValidationException}}
 	opCheckNoPublicAccess   = awsapi.Operation{Name: "CheckNoPublicAccess", Service: &Service, Method: "POST", URI: "/policy/check-no-public-access", StatusCode: 200, Input: &shapeCheckNoPublicAccessRequest, Output: &shapeCheckNoPublicAccessResponse, Errors: []*awsapi.Shape{&shapeAccessDeniedException, &shapeInternalServerException, &shapeInvalidParameterException, &shapeThrottlingException, &shapeUnprocessableEntityException, &shapeValidationException}}
+	opCreateAnalyzer        = awsapi.Operation{Name: "CreateAnalyzer", Service: &Service, Method: "PUT", URI: "/analyzer", StatusCode: 200, Input: &shapeCreateAnalyzerRequest, Output: &shapeCreateAnalyzerResponse, Errors: []*awsapi.Shape{&shapeAccessDeniedException, &shapeConflictException, &shapeInternalServerException, &shapeServiceQuotaExceededException, &shapeThrottlingException, &shapeValidationException}}
+	opCreateArchiveRule     = awsapi.Operation{Name: "CreateArchiveRule", Service: &Service, Method: "PUT", URI: "/analyzer/{analyzerName}/archive-rule", StatusCode: 200, Input: &shapeCreateArchiveRuleRequest, Errors: []*awsapi.Shape{&shapeAccessDeniedException, &shapeConflictException, &shapeInternalServerException, &shapeResourceNotFoundException, &shapeServiceQuotaExceededException, &shapeThrottlingException, &shapeValidationException}}
+	opDeleteAnalyzer        = awsapi.Operation{Name: "DeleteAnalyzer", Service: &Service, Method: "DELETE", URI: "/analyzer/{analyzerName}", StatusCode: 200, Input: &shapeDeleteAnalyzerRequest, Errors: []*awsapi.Shape{&shapeAccessDeniedException, &shapeInternalServerException, &shapeResourceNotFoundException, &shapeThrottlingException, &shapeValidationException}}
+	opDeleteArchiveRule     = awsapi.Operation{Name: "DeleteArchiveRule", Service: &Service, Method: "DELETE", URI: "/analyzer/{analyzerName}/archive-rule/{ruleName}", StatusCode: 200, Input: &shapeDeleteArchiveRuleRequest, Errors: []*awsapi.Shape{&shapeAccessDeniedException, &shapeInternalServerException, &shapeResourceNotFoundException, &shapeThrottlingException, &shapeValidationException}}
+	opGetAnalyzedResource   = awsapi.Operation{Name: "GetAnalyzedResource", Service: &Service, Method: "GET", URI: "/analyzed-resource", StatusCode: 200, Input: &shapeGetAnalyzedResourceRequest, Output: &shapeGetAnalyzedResourceResponse, Errors: []*awsapi.Shape{&shapeAccessDeniedException, &shapeInternalServerException, &shapeResourceNotFoundException, &shapeThrottlingException, &shapeValidationException}}
+	opGetAnalyzer           = awsapi.Operation{Name: "GetAnalyzer", Service: &Service, Method: "GET", URI: "/analyzer/{analyzerName}", StatusCode: 200, Input: &shapeGetAnalyzerRequest, Output: &shapeGetAnalyzerResponse, Errors: []*awsapi.Shape{&shapeAccessDeniedException, &shapeInternalServerException, &shapeResourceNotFoundException, &shapeThrottlingException, &shapeValidationException}}
+	opGetArchiveRule        = awsapi.Operation{Name: "GetArchiveRule", Service: &Service, Method: "GET", URI: "/analyzer/{analyzerName}/archive-rule/{ruleName}", StatusCode: 200, Input: &shapeGetArchiveRuleRequest, Output: &shapeGetArchiveRuleResponse, Errors: []*awsapi.Shape{&shapeAccessDeniedException, &shapeInternalServerException, &shapeResourceNotFoundException, &shapeThrottlingException, &shapeValidationException}}
+	opGetFinding            = awsapi.Operation{Name: "GetFinding", Service: &Service, Method: "GET", URI: "/finding/{id}", StatusCode: 200, Input: &shapeGetFindingRequest, Output: &shapeGetFindingResponse, Errors: []*awsapi.Shape{&shapeAccessDeniedException, &shapeInternalServerException, &shapeResourceNotFoundException, &shapeThrottlingException, &shapeValidationException}}
+	opGetFindingV2          = awsapi.Operation{Name: "GetFindingV2", Service: &Service, Method: "GET", URI: "/findingv2/{id}", StatusCode: 200, Input: &shapeGetFindingV2Request, Output: &shapeGetFindingV2Response, Errors: []*awsapi.Shape{&shapeAccessDeniedException, &shapeInternalServerException, &shapeResourceNotFoundException, &shapeThrottlingException, &shapeValidationException}}
+	opGetFindingsStatistics = awsapi.Operation{Name: "GetFindingsStatistics", Service: &Service, Method: "POST", URI: "/analyzer/findings/statistics", StatusCode: 200, Input: &shapeGetFindingsStatisticsRequest, Output: &shapeGetFindingsStatisticsResponse, Errors: []*awsapi.Shape{&shapeAccessDeniedException, &shapeInternalServerException, &shapeResourceNotFoundException, &shapeThrottlingException, &shapeValidationException}}
+	opListAnalyzedResources = awsapi.Operation{Name: "ListAnalyzedResources", Service: &Service, Method: "POST", URI: "/analyzed-resource", StatusCode: 200, Input: &shapeListAnalyzedResourcesRequest, Output: &shapeListAnalyzedResourcesResponse, Errors: []*awsapi.Shape{&shapeAccessDeniedException, &shapeInternalServerException, &shapeResourceNotFoundException, &shapeThrottlingException, &shapeValidationException}}
+	opListAnalyzers         = awsapi.Operation{Name: "ListAnalyzers", Service: &Service, Method: "GET", URI: "/analyzer", StatusCode: 200, Input: &shapeListAnalyzersRequest, Output: &shapeListAnalyzersResponse, Errors: []*awsapi.Shape{&shapeAccessDeniedException, &shapeInternalServerException, &shapeThrottlingException, &shapeValidationException}}
+	opListArchiveRules      = awsapi.Operation{Name: "ListArchiveRules", Service: &Service, Method: "GET", URI: "/analyzer/{analyzerName}/archive-rule", StatusCode: 200, Input: &shapeListArchiveRulesRequest, Output: &shapeListArchiveRulesResponse, Errors: []*awsapi.Shape{&shapeAccessDeniedException, &shapeInternalServerException, &shapeThrottlingException, &shapeValidationException}}
+	opListFindings          = awsapi.Operation{Name: "ListFindings", Service: &Service, Method: "POST", URI: "/finding", StatusCode: 200, Input: &shapeListFindingsRequest, Output: &shapeListFindingsResponse, Errors: []*awsapi.Shape{&shapeAccessDeniedException, &shapeInternalServerException, &shapeResourceNotFoundException, &shapeThrottlingException, &shapeValidationException}}
+	opListFindingsV2        = awsapi.Operation{Name: "ListFindingsV2", Service: &Service, Method: "POST", URI: "/findingv2", StatusCode: 200, Input: &shapeListFindingsV2Request, Output: &shapeListFindingsV2Response, Errors: []*awsapi.Shape{&shapeAccessDeniedException, &shapeInternalServerException, &shapeResourceNotFoundException, &shapeThrottlingException, &shapeValidationException}}
+	opListTagsForResource   = awsapi.Operation{Name: "ListTagsForResource", Service: &Service, Method: "GET", URI: "/tags/{resourceArn}", StatusCode: 200, Input: &shapeListTagsForResourceRequest, Output: &shapeListTagsForResourceResponse, Errors: []*awsapi.Shape{&shapeAccessDeniedException, &shapeInternalServerException, &shapeResourceNotFoundException, &shapeThrottlingException, &shapeValidationException}}
+	opStartResourceScan     = awsapi.Operation{Name: "StartResourceScan", Service: &Service, Method: "POST", URI: "/resource/scan", StatusCode: 200, Input: &shapeStartResourceScanRequest, Errors: []*awsapi.Shape{&shapeAccessDeniedException, &shapeInternalServerException, &shapeResourceNotFoundException, &shapeThrottlingException, &shapeValidationException}}
+	opTagResource           = awsapi.Operation{Name: "TagResource", Service: &Service, Method: "POST", URI: "/tags/{resourceArn}", StatusCode: 200, Input: &shapeTagResourceRequest, Output: &shapeTagResourceResponse, Errors: []*awsapi.Shape{&shapeAccessDeniedException, &shapeInternalServerException, &shapeResourceNotFoundException, &shapeThrottlingException, &shapeValidationException}}
+	opUntagResource         = awsapi.Operation{Name: "UntagResource", Service: &Service, Method: "DELETE", URI: "/tags/{resourceArn}", StatusCode: 200, Input: &shapeUntagResourceRequest, Output: &shapeUntagResourceResponse, Errors: []*awsapi.Shape{&shapeAccessDeniedException, &shapeInternalServerException, &shapeResourceNotFoundException, &shapeThrottlingException, &shapeValidationException}}
+	opUpdateAnalyzer        = awsapi.Operation{Name: "UpdateAnalyzer", Service: &Service, Method: "PUT", URI: "/analyzer/{analyzerName}", StatusCode: 200, Input: &shapeUpdateAnalyzerRequest, Output: &shapeUpdateAnalyzerResponse, Errors: []*awsapi.Shape{&shapeAccessDeniedException, &shapeConflictException, &shapeInternalServerException, &shapeResourceNotFoundException, &shapeThrottlingException, &shapeValidationException}}
+	opUpdateArchiveRule     = awsapi.Operation{Name: "UpdateArchiveRule", Service: &Service, Method: "PUT", URI: "/analyzer/{analyzerName}/archive-rule/{ruleName}", StatusCode: 200, Input: &shapeUpdateArchiveRuleRequest, Errors: []*awsapi.Shape{&shapeAccessDeniedException, &shapeInternalServerException, &shapeResourceNotFoundException, &shapeThrottlingException, &shapeValidationException}}
+	opUpdateFindings        = awsapi.Operation{Name: "UpdateFindings", Service: &Service, Method: "PUT", URI: "/finding", StatusCode: 200, Input: &shapeUpdateFindingsRequest, Errors: []*awsapi.Shape{&shapeAccessDeniedException, &shapeInternalServerException, &shapeResourceNotFoundException, &shapeThrottlingException, &shapeValidationException}}
 	opValidatePolicy        = awsapi.Operation{Name: "ValidatePolicy", Service: &Service, Method: "POST", URI: "/policy/validation", StatusCode: 200, Input: &shapeValidatePolicyRequest, Output: &shapeValidatePolicyResponse, Errors: []*awsapi.Shape{&shapeAccessDeniedException, &shapeInternalServerException, &shapeThrottlingException, &shapeValidationException}}
 )
 
 var (
+	OpApplyArchiveRule      = awsapi.Op[ApplyArchiveRuleRequest, awsapi.None]{Operation: &opApplyArchiveRule}
 	OpCheckAccessNotGranted = awsapi.Op[CheckAccessNotGrantedRequest, CheckAccessNotGrantedResponse]{Operation: &opCheckAccessNotGranted}
 	OpCheckNoNewAccess      = awsapi.Op[CheckNoNewAccessRequest, CheckNoNewAccessResponse]{Operation: &opCheckNoNewAccess}
 	OpCheckNoPublicAccess   = awsapi.Op[CheckNoPublicAccessRequest, CheckNoPublicAccessResponse]{Operation: &opCheckNoPublicAccess}
+	OpCreateAnalyzer        = awsapi.Op[CreateAnalyzerRequest, CreateAnalyzerResponse]{Operation: &opCreateAnalyzer}
+	OpCreateArchiveRule     = awsapi.Op[CreateArchiveRuleRequest, awsapi.None]{Operation: &opCreateArchiveRule}
+	OpDeleteAnalyzer        = awsapi.Op[DeleteAnalyzerRequest, awsapi.None]{Operation: &opDeleteAnalyzer}
+	OpDeleteArchiveRule     = awsapi.Op[DeleteArchiveRuleRequest, awsapi.None]{Operation: &opDeleteArchiveRule}
+	OpGetAnalyzedResource   = awsapi.Op[GetAnalyzedResourceRequest, GetAnalyzedResourceResponse]{Operation: &opGetAnalyzedResource}
+	OpGetAnalyzer           = awsapi.Op[GetAnalyzerRequest, GetAnalyzerResponse]{Operation: &opGetAnalyzer}
+	OpGetArchiveRule        = awsapi.Op[GetArchiveRuleRequest, GetArchiveRuleResponse]{Operation: &opGetArchiveRule}
+	OpGetFinding            = awsapi.Op[GetFindingRequest, GetFindingResponse]{Operation: &opGetFinding}
+	OpGetFindingV2          = awsapi.Op[GetFindingV2Request, GetFindingV2Response]{Operation: &opGetFindingV2}
+	OpGetFindingsStatistics = awsapi.Op[GetFindingsStatisticsRequest, GetFindingsStatisticsResponse]{Operation: &opGetFindingsStatistics}
+	OpListAnalyzedResources = awsapi.Op[ListAnalyzedResourcesRequest, ListAnalyzedResourcesResponse]{Operation: &opListAnalyzedResources}
+	OpListAnalyzers         = awsapi.Op[ListAnalyzersRequest, ListAnalyzersResponse]{Operation: &opListAnalyzers}
+	OpListArchiveRules      = awsapi.Op[ListArchiveRulesRequest, ListArchiveRulesResponse]{Operation: &opListArchiveRules}
+	OpListFindings          = awsapi.Op[ListFindingsRequest, ListFindingsResponse]{Operation: &opListFindings}
+	OpListFindingsV2        = awsapi.Op[ListFindingsV2Request, ListFindingsV2Response]{Operation: &opListFindingsV2}
+	OpListTagsForResource   = awsapi.Op[ListTagsForResourceRequest, ListTagsForResourceResponse]{Operation: &opListTagsForResource}
+	OpStartResourceScan     = awsapi.Op[StartResourceScanRequest, awsapi.None]{Operation: &opStartResourceScan}
+	OpTagResource           = awsapi.Op[TagResourceRequest, TagResourceResponse]{Operation: &opTagResource}
+	OpUntagResource         = awsapi.Op[UntagResourceRequest, UntagResourceResponse]{Operation: &opUntagResource}
+	OpUpdateAnalyzer        = awsapi.Op[UpdateAnalyzerRequest, UpdateAnalyzerResponse]{Operation: &opUpdateAnalyzer}
+	OpUpdateArchiveRule     = awsapi.Op[UpdateArchiveRuleRequest, awsapi.None]{Operation: &opUpdateArchiveRule}
+	OpUpdateFindings        = awsapi.Op[UpdateFindingsRequest, awsapi.None]{Operation: &opUpdateFindings}
 	OpValidatePolicy        = awsapi.Op[ValidatePolicyRequest, ValidatePolicyResponse]{Operation: &opValidatePolicy}
 )

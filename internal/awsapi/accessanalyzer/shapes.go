@@ -16,8 +16,68 @@ var (
 	shapeAccessDeniedException     = awsapi.Shape{Name: "AccessDeniedException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeString, Traits: awsapi.Required},
 	}, Error: &awsapi.ErrorInfo{Status: 403}}
-	shapeAccessResourcesList          = awsapi.Shape{Name: "AccessResourcesList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeResource}, Limits: &awsapi.Limits{HasMin: true, HasMax: true, Max: 100}}
-	shapeAction                       = awsapi.Shape{Name: "Action", Kind: awsapi.KindString}
+	shapeAccessResourcesList = awsapi.Shape{Name: "AccessResourcesList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeResource}, Limits: &awsapi.Limits{HasMin: true, HasMax: true, Max: 100}}
+	shapeAccountIdsList      = awsapi.Shape{Name: "AccountIdsList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeString}}
+	shapeAction              = awsapi.Shape{Name: "Action", Kind: awsapi.KindString}
+	shapeActionList          = awsapi.Shape{Name: "ActionList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeString}}
+	shapeAnalysisRule        = awsapi.Shape{Name: "AnalysisRule", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "exclusions", Shape: &shapeAnalysisRuleCriteriaList},
+	}}
+	shapeAnalysisRuleCriteria = awsapi.Shape{Name: "AnalysisRuleCriteria", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "accountIds", Shape: &shapeAccountIdsList},
+		{Name: "resourceTags", Shape: &shapeTagsList},
+	}}
+	shapeAnalysisRuleCriteriaList = awsapi.Shape{Name: "AnalysisRuleCriteriaList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeAnalysisRuleCriteria}}
+	shapeAnalyzedResource         = awsapi.Shape{Name: "AnalyzedResource", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "resourceArn", Shape: &shapeResourceArn, Traits: awsapi.Required},
+		{Name: "resourceType", Shape: &shapeResourceType, Traits: awsapi.Required},
+		{Name: "createdAt", Shape: &shapeTimestamp, Traits: awsapi.Required},
+		{Name: "analyzedAt", Shape: &shapeTimestamp, Traits: awsapi.Required},
+		{Name: "updatedAt", Shape: &shapeTimestamp, Traits: awsapi.Required},
+		{Name: "isPublic", Shape: &shapeBoolean, Traits: awsapi.Required},
+		{Name: "actions", Shape: &shapeActionList},
+		{Name: "sharedVia", Shape: &shapeSharedViaList},
+		{Name: "status", Shape: &shapeFindingStatus},
+		{Name: "resourceOwnerAccount", Shape: &shapeString, Traits: awsapi.Required},
+		{Name: "error", Shape: &shapeString},
+	}}
+	shapeAnalyzedResourceSummary = awsapi.Shape{Name: "AnalyzedResourceSummary", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "resourceArn", Shape: &shapeResourceArn, Traits: awsapi.Required},
+		{Name: "resourceOwnerAccount", Shape: &shapeString, Traits: awsapi.Required},
+		{Name: "resourceType", Shape: &shapeResourceType, Traits: awsapi.Required},
+	}}
+	shapeAnalyzedResourcesList = awsapi.Shape{Name: "AnalyzedResourcesList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeAnalyzedResourceSummary}}
+	shapeAnalyzerArn           = awsapi.Shape{Name: "AnalyzerArn", Kind: awsapi.KindString, Limits: &awsapi.Limits{Pattern: "[^:]*:[^:]*:[^:]*:[^:]*:[^:]*:analyzer/.{1,255}"}}
+	shapeAnalyzerConfiguration = awsapi.Shape{Name: "AnalyzerConfiguration", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "unusedAccess", Shape: &shapeUnusedAccessConfiguration},
+	}}
+	shapeAnalyzerStatus  = awsapi.Shape{Name: "AnalyzerStatus", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"ACTIVE", "CREATING", "DISABLED", "FAILED"}}}
+	shapeAnalyzerSummary = awsapi.Shape{Name: "AnalyzerSummary", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "arn", Shape: &shapeAnalyzerArn, Traits: awsapi.Required},
+		{Name: "name", Shape: &shapeName, Traits: awsapi.Required},
+		{Name: "type", Shape: &shapeType, Traits: awsapi.Required},
+		{Name: "createdAt", Shape: &shapeTimestamp, Traits: awsapi.Required},
+		{Name: "lastResourceAnalyzed", Shape: &shapeString},
+		{Name: "lastResourceAnalyzedAt", Shape: &shapeTimestamp},
+		{Name: "tags", Shape: &shapeTagsMap},
+		{Name: "status", Shape: &shapeAnalyzerStatus, Traits: awsapi.Required},
+		{Name: "statusReason", Shape: &shapeStatusReason},
+		{Name: "configuration", Shape: &shapeAnalyzerConfiguration},
+	}}
+	shapeAnalyzersList           = awsapi.Shape{Name: "AnalyzersList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeAnalyzerSummary}}
+	shapeApplyArchiveRuleRequest = awsapi.Shape{Name: "ApplyArchiveRuleRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "analyzerArn", Shape: &shapeAnalyzerArn, Traits: awsapi.Required},
+		{Name: "ruleName", Shape: &shapeName, Traits: awsapi.Required},
+		{Name: "clientToken", Shape: &shapeString},
+	}}
+	shapeArchiveRuleSummary = awsapi.Shape{Name: "ArchiveRuleSummary", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "ruleName", Shape: &shapeName, Traits: awsapi.Required},
+		{Name: "filter", Shape: &shapeFilterCriteriaMap, Traits: awsapi.Required},
+		{Name: "createdAt", Shape: &shapeTimestamp, Traits: awsapi.Required},
+		{Name: "updatedAt", Shape: &shapeTimestamp, Traits: awsapi.Required},
+	}}
+	shapeArchiveRulesList             = awsapi.Shape{Name: "ArchiveRulesList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeArchiveRuleSummary}}
+	shapeBoolean                      = awsapi.Shape{Name: "Boolean", Kind: awsapi.KindBoolean}
 	shapeCheckAccessNotGrantedRequest = awsapi.Shape{Name: "CheckAccessNotGrantedRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "policyDocument", Shape: &shapeAccessCheckPolicyDocument, Traits: awsapi.Required},
 		{Name: "access", Shape: &shapeCheckAccessNotGrantedRequestAccessList, Traits: awsapi.Required},
@@ -51,22 +111,265 @@ var (
 		{Name: "reasons", Shape: &shapeReasonSummaryList},
 	}}
 	shapeCheckNoPublicAccessResult = awsapi.Shape{Name: "CheckNoPublicAccessResult", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"PASS", "FAIL"}}}
-	shapeInteger                   = awsapi.Shape{Name: "Integer", Kind: awsapi.KindInteger}
-	shapeInternalServerException   = awsapi.Shape{Name: "InternalServerException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
+	shapeConditionKeyMap           = awsapi.Shape{Name: "ConditionKeyMap", Kind: awsapi.KindMap, Elem: &awsapi.Member{Shape: &shapeString}, Key: &awsapi.Member{Shape: &shapeString}}
+	shapeConflictException         = awsapi.Shape{Name: "ConflictException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
+		{Name: "message", Shape: &shapeString, Traits: awsapi.Required},
+		{Name: "resourceId", Shape: &shapeString, Traits: awsapi.Required},
+		{Name: "resourceType", Shape: &shapeString, Traits: awsapi.Required},
+	}, Error: &awsapi.ErrorInfo{Status: 409}}
+	shapeCreateAnalyzerRequest = awsapi.Shape{Name: "CreateAnalyzerRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "analyzerName", Shape: &shapeName, Traits: awsapi.Required},
+		{Name: "type", Shape: &shapeType, Traits: awsapi.Required},
+		{Name: "archiveRules", Shape: &shapeInlineArchiveRulesList},
+		{Name: "tags", Shape: &shapeTagsMap},
+		{Name: "clientToken", Shape: &shapeString},
+		{Name: "configuration", Shape: &shapeAnalyzerConfiguration},
+	}}
+	shapeCreateAnalyzerResponse = awsapi.Shape{Name: "CreateAnalyzerResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "arn", Shape: &shapeAnalyzerArn},
+	}}
+	shapeCreateArchiveRuleRequest = awsapi.Shape{Name: "CreateArchiveRuleRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "analyzerName", Shape: &shapeName, Traits: awsapi.Required, Location: awsapi.InURI, LocationName: "analyzerName"},
+		{Name: "ruleName", Shape: &shapeName, Traits: awsapi.Required},
+		{Name: "filter", Shape: &shapeFilterCriteriaMap, Traits: awsapi.Required},
+		{Name: "clientToken", Shape: &shapeString},
+	}}
+	shapeCriterion = awsapi.Shape{Name: "Criterion", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "eq", Shape: &shapeValueList},
+		{Name: "neq", Shape: &shapeValueList},
+		{Name: "contains", Shape: &shapeValueList},
+		{Name: "exists", Shape: &shapeBoolean},
+	}}
+	shapeDeleteAnalyzerRequest = awsapi.Shape{Name: "DeleteAnalyzerRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "analyzerName", Shape: &shapeName, Traits: awsapi.Required, Location: awsapi.InURI, LocationName: "analyzerName"},
+		{Name: "clientToken", Shape: &shapeString, Location: awsapi.InQuery, LocationName: "clientToken"},
+	}}
+	shapeDeleteArchiveRuleRequest = awsapi.Shape{Name: "DeleteArchiveRuleRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "analyzerName", Shape: &shapeName, Traits: awsapi.Required, Location: awsapi.InURI, LocationName: "analyzerName"},
+		{Name: "ruleName", Shape: &shapeName, Traits: awsapi.Required, Location: awsapi.InURI, LocationName: "ruleName"},
+		{Name: "clientToken", Shape: &shapeString, Location: awsapi.InQuery, LocationName: "clientToken"},
+	}}
+	shapeExternalAccessDetails = awsapi.Shape{Name: "ExternalAccessDetails", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "action", Shape: &shapeActionList},
+		{Name: "condition", Shape: &shapeConditionKeyMap, Traits: awsapi.Required},
+		{Name: "isPublic", Shape: &shapeBoolean},
+		{Name: "principal", Shape: &shapePrincipalMap},
+		{Name: "sources", Shape: &shapeFindingSourceList},
+	}}
+	shapeExternalAccessFindingsStatistics = awsapi.Shape{Name: "ExternalAccessFindingsStatistics", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "resourceTypeStatistics", Shape: &shapeResourceTypeStatisticsMap},
+		{Name: "totalActiveFindings", Shape: &shapeInteger},
+		{Name: "totalArchivedFindings", Shape: &shapeInteger},
+		{Name: "totalResolvedFindings", Shape: &shapeInteger},
+	}}
+	shapeFilterCriteriaMap = awsapi.Shape{Name: "FilterCriteriaMap", Kind: awsapi.KindMap, Elem: &awsapi.Member{Shape: &shapeCriterion}, Key: &awsapi.Member{Shape: &shapeString}}
+	shapeFinding           = awsapi.Shape{Name: "Finding", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "id", Shape: &shapeFindingId, Traits: awsapi.Required},
+		{Name: "principal", Shape: &shapePrincipalMap},
+		{Name: "action", Shape: &shapeActionList},
+		{Name: "resource", Shape: &shapeString},
+		{Name: "isPublic", Shape: &shapeBoolean},
+		{Name: "resourceType", Shape: &shapeResourceType, Traits: awsapi.Required},
+		{Name: "condition", Shape: &shapeConditionKeyMap, Traits: awsapi.Required},
+		{Name: "createdAt", Shape: &shapeTimestamp, Traits: awsapi.Required},
+		{Name: "analyzedAt", Shape: &shapeTimestamp, Traits: awsapi.Required},
+		{Name: "updatedAt", Shape: &shapeTimestamp, Traits: awsapi.Required},
+		{Name: "status", Shape: &shapeFindingStatus, Traits: awsapi.Required},
+		{Name: "resourceOwnerAccount", Shape: &shapeString, Traits: awsapi.Required},
+		{Name: "error", Shape: &shapeString},
+		{Name: "sources", Shape: &shapeFindingSourceList},
+	}}
+	shapeFindingDetails = awsapi.Shape{Name: "FindingDetails", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "externalAccessDetails", Shape: &shapeExternalAccessDetails},
+		{Name: "unusedPermissionDetails", Shape: &shapeUnusedPermissionDetails},
+		{Name: "unusedIamUserAccessKeyDetails", Shape: &shapeUnusedIamUserAccessKeyDetails},
+		{Name: "unusedIamRoleDetails", Shape: &shapeUnusedIamRoleDetails},
+		{Name: "unusedIamUserPasswordDetails", Shape: &shapeUnusedIamUserPasswordDetails},
+	}}
+	shapeFindingDetailsList = awsapi.Shape{Name: "FindingDetailsList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeFindingDetails}}
+	shapeFindingId          = awsapi.Shape{Name: "FindingId", Kind: awsapi.KindString}
+	shapeFindingIdList      = awsapi.Shape{Name: "FindingIdList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeFindingId}}
+	shapeFindingSource      = awsapi.Shape{Name: "FindingSource", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "type", Shape: &shapeFindingSourceType, Traits: awsapi.Required},
+		{Name: "detail", Shape: &shapeFindingSourceDetail},
+	}}
+	shapeFindingSourceDetail = awsapi.Shape{Name: "FindingSourceDetail", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "accessPointArn", Shape: &shapeString},
+		{Name: "accessPointAccount", Shape: &shapeString},
+	}}
+	shapeFindingSourceList   = awsapi.Shape{Name: "FindingSourceList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeFindingSource}}
+	shapeFindingSourceType   = awsapi.Shape{Name: "FindingSourceType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"POLICY", "BUCKET_ACL", "S3_ACCESS_POINT", "S3_ACCESS_POINT_ACCOUNT"}}}
+	shapeFindingStatus       = awsapi.Shape{Name: "FindingStatus", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"ACTIVE", "ARCHIVED", "RESOLVED"}}}
+	shapeFindingStatusUpdate = awsapi.Shape{Name: "FindingStatusUpdate", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"ACTIVE", "ARCHIVED"}}}
+	shapeFindingSummary      = awsapi.Shape{Name: "FindingSummary", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "id", Shape: &shapeFindingId, Traits: awsapi.Required},
+		{Name: "principal", Shape: &shapePrincipalMap},
+		{Name: "action", Shape: &shapeActionList},
+		{Name: "resource", Shape: &shapeString},
+		{Name: "isPublic", Shape: &shapeBoolean},
+		{Name: "resourceType", Shape: &shapeResourceType, Traits: awsapi.Required},
+		{Name: "condition", Shape: &shapeConditionKeyMap, Traits: awsapi.Required},
+		{Name: "createdAt", Shape: &shapeTimestamp, Traits: awsapi.Required},
+		{Name: "analyzedAt", Shape: &shapeTimestamp, Traits: awsapi.Required},
+		{Name: "updatedAt", Shape: &shapeTimestamp, Traits: awsapi.Required},
+		{Name: "status", Shape: &shapeFindingStatus, Traits: awsapi.Required},
+		{Name: "resourceOwnerAccount", Shape: &shapeString, Traits: awsapi.Required},
+		{Name: "error", Shape: &shapeString},
+		{Name: "sources", Shape: &shapeFindingSourceList},
+	}}
+	shapeFindingSummaryV2 = awsapi.Shape{Name: "FindingSummaryV2", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "analyzedAt", Shape: &shapeTimestamp, Traits: awsapi.Required},
+		{Name: "createdAt", Shape: &shapeTimestamp, Traits: awsapi.Required},
+		{Name: "error", Shape: &shapeString},
+		{Name: "id", Shape: &shapeFindingId, Traits: awsapi.Required},
+		{Name: "resource", Shape: &shapeString},
+		{Name: "resourceType", Shape: &shapeResourceType, Traits: awsapi.Required},
+		{Name: "resourceOwnerAccount", Shape: &shapeString, Traits: awsapi.Required},
+		{Name: "status", Shape: &shapeFindingStatus, Traits: awsapi.Required},
+		{Name: "updatedAt", Shape: &shapeTimestamp, Traits: awsapi.Required},
+		{Name: "findingType", Shape: &shapeFindingType},
+	}}
+	shapeFindingType        = awsapi.Shape{Name: "FindingType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"ExternalAccess", "UnusedIAMRole", "UnusedIAMUserAccessKey", "UnusedIAMUserPassword", "UnusedPermission"}}}
+	shapeFindingsList       = awsapi.Shape{Name: "FindingsList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeFindingSummary}}
+	shapeFindingsListV2     = awsapi.Shape{Name: "FindingsListV2", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeFindingSummaryV2}}
+	shapeFindingsStatistics = awsapi.Shape{Name: "FindingsStatistics", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "externalAccessFindingsStatistics", Shape: &shapeExternalAccessFindingsStatistics},
+		{Name: "unusedAccessFindingsStatistics", Shape: &shapeUnusedAccessFindingsStatistics},
+	}}
+	shapeFindingsStatisticsList     = awsapi.Shape{Name: "FindingsStatisticsList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeFindingsStatistics}}
+	shapeGetAnalyzedResourceRequest = awsapi.Shape{Name: "GetAnalyzedResourceRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "analyzerArn", Shape: &shapeAnalyzerArn, Traits: awsapi.Required, Location: awsapi.InQuery, LocationName: "analyzerArn"},
+		{Name: "resourceArn", Shape: &shapeResourceArn, Traits: awsapi.Required, Location: awsapi.InQuery, LocationName: "resourceArn"},
+	}}
+	shapeGetAnalyzedResourceResponse = awsapi.Shape{Name: "GetAnalyzedResourceResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "resource", Shape: &shapeAnalyzedResource},
+	}}
+	shapeGetAnalyzerRequest = awsapi.Shape{Name: "GetAnalyzerRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "analyzerName", Shape: &shapeName, Traits: awsapi.Required, Location: awsapi.InURI, LocationName: "analyzerName"},
+	}}
+	shapeGetAnalyzerResponse = awsapi.Shape{Name: "GetAnalyzerResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "analyzer", Shape: &shapeAnalyzerSummary, Traits: awsapi.Required},
+	}}
+	shapeGetArchiveRuleRequest = awsapi.Shape{Name: "GetArchiveRuleRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "analyzerName", Shape: &shapeName, Traits: awsapi.Required, Location: awsapi.InURI, LocationName: "analyzerName"},
+		{Name: "ruleName", Shape: &shapeName, Traits: awsapi.Required, Location: awsapi.InURI, LocationName: "ruleName"},
+	}}
+	shapeGetArchiveRuleResponse = awsapi.Shape{Name: "GetArchiveRuleResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "archiveRule", Shape: &shapeArchiveRuleSummary, Traits: awsapi.Required},
+	}}
+	shapeGetFindingRequest = awsapi.Shape{Name: "GetFindingRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "analyzerArn", Shape: &shapeAnalyzerArn, Traits: awsapi.Required, Location: awsapi.InQuery, LocationName: "analyzerArn"},
+		{Name: "id", Shape: &shapeFindingId, Traits: awsapi.Required, Location: awsapi.InURI, LocationName: "id"},
+	}}
+	shapeGetFindingResponse = awsapi.Shape{Name: "GetFindingResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "finding", Shape: &shapeFinding},
+	}}
+	shapeGetFindingV2Request = awsapi.Shape{Name: "GetFindingV2Request", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "analyzerArn", Shape: &shapeAnalyzerArn, Traits: awsapi.Required, Location: awsapi.InQuery, LocationName: "analyzerArn"},
+		{Name: "id", Shape: &shapeFindingId, Traits: awsapi.Required, Location: awsapi.InURI, LocationName: "id"},
+		{Name: "maxResults", Shape: &shapeInteger, Location: awsapi.InQuery, LocationName: "maxResults"},
+		{Name: "nextToken", Shape: &shapeToken, Location: awsapi.InQuery, LocationName: "nextToken"},
+	}}
+	shapeGetFindingV2Response = awsapi.Shape{Name: "GetFindingV2Response", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "analyzedAt", Shape: &shapeTimestamp, Traits: awsapi.Required},
+		{Name: "createdAt", Shape: &shapeTimestamp, Traits: awsapi.Required},
+		{Name: "error", Shape: &shapeString},
+		{Name: "id", Shape: &shapeFindingId, Traits: awsapi.Required},
+		{Name: "nextToken", Shape: &shapeToken},
+		{Name: "resource", Shape: &shapeString},
+		{Name: "resourceType", Shape: &shapeResourceType, Traits: awsapi.Required},
+		{Name: "resourceOwnerAccount", Shape: &shapeString, Traits: awsapi.Required},
+		{Name: "status", Shape: &shapeFindingStatus, Traits: awsapi.Required},
+		{Name: "updatedAt", Shape: &shapeTimestamp, Traits: awsapi.Required},
+		{Name: "findingDetails", Shape: &shapeFindingDetailsList, Traits: awsapi.Required},
+		{Name: "findingType", Shape: &shapeFindingType},
+	}}
+	shapeGetFindingsStatisticsRequest = awsapi.Shape{Name: "GetFindingsStatisticsRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "analyzerArn", Shape: &shapeAnalyzerArn, Traits: awsapi.Required},
+	}}
+	shapeGetFindingsStatisticsResponse = awsapi.Shape{Name: "GetFindingsStatisticsResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "findingsStatistics", Shape: &shapeFindingsStatisticsList},
+		{Name: "lastUpdatedAt", Shape: &shapeTimestamp},
+	}}
+	shapeInlineArchiveRule = awsapi.Shape{Name: "InlineArchiveRule", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "ruleName", Shape: &shapeName, Traits: awsapi.Required},
+		{Name: "filter", Shape: &shapeFilterCriteriaMap, Traits: awsapi.Required},
+	}}
+	shapeInlineArchiveRulesList  = awsapi.Shape{Name: "InlineArchiveRulesList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeInlineArchiveRule}}
+	shapeInteger                 = awsapi.Shape{Name: "Integer", Kind: awsapi.KindInteger}
+	shapeInternalServerException = awsapi.Shape{Name: "InternalServerException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeString, Traits: awsapi.Required},
 		{Name: "retryAfterSeconds", Shape: &shapeInteger, Location: awsapi.InHeader, LocationName: "Retry-After"},
 	}, Error: &awsapi.ErrorInfo{Status: 500, Fault: true}}
 	shapeInvalidParameterException = awsapi.Shape{Name: "InvalidParameterException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeString, Traits: awsapi.Required},
 	}, Error: &awsapi.ErrorInfo{Status: 400}}
-	shapeIssueCode     = awsapi.Shape{Name: "IssueCode", Kind: awsapi.KindString}
-	shapeLearnMoreLink = awsapi.Shape{Name: "LearnMoreLink", Kind: awsapi.KindString}
-	shapeLocale        = awsapi.Shape{Name: "Locale", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"DE", "EN", "ES", "FR", "IT", "JA", "KO", "PT_BR", "ZH_CN", "ZH_TW"}}}
-	shapeLocation      = awsapi.Shape{Name: "Location", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+	shapeIssueCode                    = awsapi.Shape{Name: "IssueCode", Kind: awsapi.KindString}
+	shapeLearnMoreLink                = awsapi.Shape{Name: "LearnMoreLink", Kind: awsapi.KindString}
+	shapeListAnalyzedResourcesRequest = awsapi.Shape{Name: "ListAnalyzedResourcesRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "analyzerArn", Shape: &shapeAnalyzerArn, Traits: awsapi.Required},
+		{Name: "resourceType", Shape: &shapeResourceType},
+		{Name: "nextToken", Shape: &shapeToken},
+		{Name: "maxResults", Shape: &shapeInteger},
+	}}
+	shapeListAnalyzedResourcesResponse = awsapi.Shape{Name: "ListAnalyzedResourcesResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "analyzedResources", Shape: &shapeAnalyzedResourcesList, Traits: awsapi.Required},
+		{Name: "nextToken", Shape: &shapeToken},
+	}}
+	shapeListAnalyzersRequest = awsapi.Shape{Name: "ListAnalyzersRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "nextToken", Shape: &shapeToken, Location: awsapi.InQuery, LocationName: "nextToken"},
+		{Name: "maxResults", Shape: &shapeInteger, Location: awsapi.InQuery, LocationName: "maxResults"},
+		{Name: "type", Shape: &shapeType, Location: awsapi.InQuery, LocationName: "type"},
+	}}
+	shapeListAnalyzersResponse = awsapi.Shape{Name: "ListAnalyzersResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "analyzers", Shape: &shapeAnalyzersList, Traits: awsapi.Required},
+		{Name: "nextToken", Shape: &shapeToken},
+	}}
+	shapeListArchiveRulesRequest = awsapi.Shape{Name: "ListArchiveRulesRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "analyzerName", Shape: &shapeName, Traits: awsapi.Required, Location: awsapi.InURI, LocationName: "analyzerName"},
+		{Name: "nextToken", Shape: &shapeToken, Location: awsapi.InQuery, LocationName: "nextToken"},
+		{Name: "maxResults", Shape: &shapeInteger, Location: awsapi.InQuery, LocationName: "maxResults"},
+	}}
+	shapeListArchiveRulesResponse = awsapi.Shape{Name: "ListArchiveRulesResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "archiveRules", Shape: &shapeArchiveRulesList, Traits: awsapi.Required},
+		{Name: "nextToken", Shape: &shapeToken},
+	}}
+	shapeListFindingsRequest = awsapi.Shape{Name: "ListFindingsRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "analyzerArn", Shape: &shapeAnalyzerArn, Traits: awsapi.Required},
+		{Name: "filter", Shape: &shapeFilterCriteriaMap},
+		{Name: "sort", Shape: &shapeSortCriteria},
+		{Name: "nextToken", Shape: &shapeToken},
+		{Name: "maxResults", Shape: &shapeInteger},
+	}}
+	shapeListFindingsResponse = awsapi.Shape{Name: "ListFindingsResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "findings", Shape: &shapeFindingsList, Traits: awsapi.Required},
+		{Name: "nextToken", Shape: &shapeToken},
+	}}
+	shapeListFindingsV2Request = awsapi.Shape{Name: "ListFindingsV2Request", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "analyzerArn", Shape: &shapeAnalyzerArn, Traits: awsapi.Required},
+		{Name: "filter", Shape: &shapeFilterCriteriaMap},
+		{Name: "maxResults", Shape: &shapeInteger},
+		{Name: "nextToken", Shape: &shapeToken},
+		{Name: "sort", Shape: &shapeSortCriteria},
+	}}
+	shapeListFindingsV2Response = awsapi.Shape{Name: "ListFindingsV2Response", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "findings", Shape: &shapeFindingsListV2, Traits: awsapi.Required},
+		{Name: "nextToken", Shape: &shapeToken},
+	}}
+	shapeListTagsForResourceRequest = awsapi.Shape{Name: "ListTagsForResourceRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "resourceArn", Shape: &shapeString, Traits: awsapi.Required, Location: awsapi.InURI, LocationName: "resourceArn"},
+	}}
+	shapeListTagsForResourceResponse = awsapi.Shape{Name: "ListTagsForResourceResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "tags", Shape: &shapeTagsMap},
+	}}
+	shapeLocale   = awsapi.Shape{Name: "Locale", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"DE", "EN", "ES", "FR", "IT", "JA", "KO", "PT_BR", "ZH_CN", "ZH_TW"}}}
+	shapeLocation = awsapi.Shape{Name: "Location", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "path", Shape: &shapePathElementList, Traits: awsapi.Required},
 		{Name: "span", Shape: &shapeSpan, Traits: awsapi.Required},
 	}}
 	shapeLocationList = awsapi.Shape{Name: "LocationList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeLocation}}
+	shapeName         = awsapi.Shape{Name: "Name", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 255, Pattern: "[A-Za-z][A-Za-z0-9_.-]*"}}
+	shapeOrderBy      = awsapi.Shape{Name: "OrderBy", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"ASC", "DESC"}}}
 	shapePathElement  = awsapi.Shape{Name: "PathElement", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "index", Shape: &shapeInteger},
 		{Name: "key", Shape: &shapeString},
@@ -81,30 +384,132 @@ var (
 		{Name: "column", Shape: &shapeInteger, Traits: awsapi.Required},
 		{Name: "offset", Shape: &shapeInteger, Traits: awsapi.Required},
 	}}
+	shapePrincipalMap  = awsapi.Shape{Name: "PrincipalMap", Kind: awsapi.KindMap, Elem: &awsapi.Member{Shape: &shapeString}, Key: &awsapi.Member{Shape: &shapeString}}
+	shapeReasonCode    = awsapi.Shape{Name: "ReasonCode", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"AWS_SERVICE_ACCESS_DISABLED", "DELEGATED_ADMINISTRATOR_DEREGISTERED", "ORGANIZATION_DELETED", "SERVICE_LINKED_ROLE_CREATION_FAILED"}}}
 	shapeReasonSummary = awsapi.Shape{Name: "ReasonSummary", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "description", Shape: &shapeString},
 		{Name: "statementIndex", Shape: &shapeInteger},
 		{Name: "statementId", Shape: &shapeString},
 	}}
-	shapeReasonSummaryList = awsapi.Shape{Name: "ReasonSummaryList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeReasonSummary}}
-	shapeResource          = awsapi.Shape{Name: "Resource", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, HasMax: true, Max: 2048}}
-	shapeSpan              = awsapi.Shape{Name: "Span", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+	shapeReasonSummaryList         = awsapi.Shape{Name: "ReasonSummaryList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeReasonSummary}}
+	shapeResource                  = awsapi.Shape{Name: "Resource", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, HasMax: true, Max: 2048}}
+	shapeResourceArn               = awsapi.Shape{Name: "ResourceArn", Kind: awsapi.KindString, Limits: &awsapi.Limits{Pattern: "arn:[^:]*:[^:]*:[^:]*:[^:]*:.*"}}
+	shapeResourceNotFoundException = awsapi.Shape{Name: "ResourceNotFoundException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
+		{Name: "message", Shape: &shapeString, Traits: awsapi.Required},
+		{Name: "resourceId", Shape: &shapeString, Traits: awsapi.Required},
+		{Name: "resourceType", Shape: &shapeString, Traits: awsapi.Required},
+	}, Error: &awsapi.ErrorInfo{Status: 404}}
+	shapeResourceType        = awsapi.Shape{Name: "ResourceType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"AWS::S3::Bucket", "AWS::IAM::Role", "AWS::SQS::Queue", "AWS::Lambda::Function", "AWS::Lambda::LayerVersion", "AWS::KMS::Key", "AWS::SecretsManager::Secret", "AWS::EFS::FileSystem", "AWS::EC2::Snapshot", "AWS::ECR::Repository", "AWS::RDS::DBSnapshot", "AWS::RDS::DBClusterSnapshot", "AWS::SNS::Topic", "AWS::S3Express::DirectoryBucket", "AWS::DynamoDB::Table", "AWS::DynamoDB::Stream", "AWS::IAM::User"}}}
+	shapeResourceTypeDetails = awsapi.Shape{Name: "ResourceTypeDetails", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "totalActivePublic", Shape: &shapeInteger},
+		{Name: "totalActiveCrossAccount", Shape: &shapeInteger},
+	}}
+	shapeResourceTypeStatisticsMap     = awsapi.Shape{Name: "ResourceTypeStatisticsMap", Kind: awsapi.KindMap, Elem: &awsapi.Member{Shape: &shapeResourceTypeDetails}, Key: &awsapi.Member{Shape: &shapeResourceType}}
+	shapeServiceQuotaExceededException = awsapi.Shape{Name: "ServiceQuotaExceededException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
+		{Name: "message", Shape: &shapeString, Traits: awsapi.Required},
+		{Name: "resourceId", Shape: &shapeString, Traits: awsapi.Required},
+		{Name: "resourceType", Shape: &shapeString, Traits: awsapi.Required},
+	}, Error: &awsapi.ErrorInfo{Status: 402}}
+	shapeSharedViaList = awsapi.Shape{Name: "SharedViaList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeString}}
+	shapeSortCriteria  = awsapi.Shape{Name: "SortCriteria", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "attributeName", Shape: &shapeString},
+		{Name: "orderBy", Shape: &shapeOrderBy},
+	}}
+	shapeSpan = awsapi.Shape{Name: "Span", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "start", Shape: &shapePosition, Traits: awsapi.Required},
 		{Name: "end", Shape: &shapePosition, Traits: awsapi.Required},
+	}}
+	shapeStartResourceScanRequest = awsapi.Shape{Name: "StartResourceScanRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "analyzerArn", Shape: &shapeAnalyzerArn, Traits: awsapi.Required},
+		{Name: "resourceArn", Shape: &shapeResourceArn, Traits: awsapi.Required},
+		{Name: "resourceOwnerAccount", Shape: &shapeString},
+	}}
+	shapeStatusReason = awsapi.Shape{Name: "StatusReason", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "code", Shape: &shapeReasonCode, Traits: awsapi.Required},
 	}}
 	shapeString    = awsapi.Shape{Name: "String", Kind: awsapi.KindString}
 	shapeSubstring = awsapi.Shape{Name: "Substring", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "start", Shape: &shapeInteger, Traits: awsapi.Required},
 		{Name: "length", Shape: &shapeInteger, Traits: awsapi.Required},
 	}}
+	shapeTagKeys            = awsapi.Shape{Name: "TagKeys", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeString}}
+	shapeTagResourceRequest = awsapi.Shape{Name: "TagResourceRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "resourceArn", Shape: &shapeString, Traits: awsapi.Required, Location: awsapi.InURI, LocationName: "resourceArn"},
+		{Name: "tags", Shape: &shapeTagsMap, Traits: awsapi.Required},
+	}}
+	shapeTagResourceResponse = awsapi.Shape{Name: "TagResourceResponse", Kind: awsapi.KindStructure}
+	shapeTagsList            = awsapi.Shape{Name: "TagsList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeTagsMap}}
+	shapeTagsMap             = awsapi.Shape{Name: "TagsMap", Kind: awsapi.KindMap, Elem: &awsapi.Member{Shape: &shapeString}, Key: &awsapi.Member{Shape: &shapeString}}
 	shapeThrottlingException = awsapi.Shape{Name: "ThrottlingException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeString, Traits: awsapi.Required},
 		{Name: "retryAfterSeconds", Shape: &shapeInteger, Location: awsapi.InHeader, LocationName: "Retry-After"},
 	}, Error: &awsapi.ErrorInfo{Status: 429}}
+	shapeTimestamp                    = awsapi.Shape{Name: "Timestamp", Kind: awsapi.KindTimestamp, Time: awsapi.TimeISO8601}
 	shapeToken                        = awsapi.Shape{Name: "Token", Kind: awsapi.KindString}
+	shapeType                         = awsapi.Shape{Name: "Type", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"ACCOUNT", "ORGANIZATION", "ACCOUNT_UNUSED_ACCESS", "ORGANIZATION_UNUSED_ACCESS", "ACCOUNT_INTERNAL_ACCESS", "ORGANIZATION_INTERNAL_ACCESS"}}}
 	shapeUnprocessableEntityException = awsapi.Shape{Name: "UnprocessableEntityException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeString, Traits: awsapi.Required},
 	}, Error: &awsapi.ErrorInfo{Status: 422}}
+	shapeUntagResourceRequest = awsapi.Shape{Name: "UntagResourceRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "resourceArn", Shape: &shapeString, Traits: awsapi.Required, Location: awsapi.InURI, LocationName: "resourceArn"},
+		{Name: "tagKeys", Shape: &shapeTagKeys, Traits: awsapi.Required, Location: awsapi.InQuery, LocationName: "tagKeys"},
+	}}
+	shapeUntagResourceResponse     = awsapi.Shape{Name: "UntagResourceResponse", Kind: awsapi.KindStructure}
+	shapeUnusedAccessConfiguration = awsapi.Shape{Name: "UnusedAccessConfiguration", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "unusedAccessAge", Shape: &shapeInteger},
+		{Name: "analysisRule", Shape: &shapeAnalysisRule},
+	}}
+	shapeUnusedAccessFindingsStatistics = awsapi.Shape{Name: "UnusedAccessFindingsStatistics", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "unusedAccessTypeStatistics", Shape: &shapeUnusedAccessTypeStatisticsList},
+		{Name: "totalActiveFindings", Shape: &shapeInteger},
+		{Name: "totalArchivedFindings", Shape: &shapeInteger},
+		{Name: "totalResolvedFindings", Shape: &shapeInteger},
+	}}
+	shapeUnusedAccessTypeStatistics = awsapi.Shape{Name: "UnusedAccessTypeStatistics", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "unusedAccessType", Shape: &shapeString},
+		{Name: "total", Shape: &shapeInteger},
+	}}
+	shapeUnusedAccessTypeStatisticsList = awsapi.Shape{Name: "UnusedAccessTypeStatisticsList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeUnusedAccessTypeStatistics}}
+	shapeUnusedAction                   = awsapi.Shape{Name: "UnusedAction", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "action", Shape: &shapeString, Traits: awsapi.Required},
+		{Name: "lastAccessed", Shape: &shapeTimestamp},
+	}}
+	shapeUnusedActionList     = awsapi.Shape{Name: "UnusedActionList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeUnusedAction}}
+	shapeUnusedIamRoleDetails = awsapi.Shape{Name: "UnusedIamRoleDetails", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "lastAccessed", Shape: &shapeTimestamp},
+	}}
+	shapeUnusedIamUserAccessKeyDetails = awsapi.Shape{Name: "UnusedIamUserAccessKeyDetails", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "accessKeyId", Shape: &shapeString, Traits: awsapi.Required},
+		{Name: "lastAccessed", Shape: &shapeTimestamp},
+	}}
+	shapeUnusedIamUserPasswordDetails = awsapi.Shape{Name: "UnusedIamUserPasswordDetails", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "lastAccessed", Shape: &shapeTimestamp},
+	}}
+	shapeUnusedPermissionDetails = awsapi.Shape{Name: "UnusedPermissionDetails", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "actions", Shape: &shapeUnusedActionList},
+		{Name: "serviceNamespace", Shape: &shapeString, Traits: awsapi.Required},
+		{Name: "lastAccessed", Shape: &shapeTimestamp},
+	}}
+	shapeUpdateAnalyzerRequest = awsapi.Shape{Name: "UpdateAnalyzerRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "analyzerName", Shape: &shapeName, Traits: awsapi.Required, Location: awsapi.InURI, LocationName: "analyzerName"},
+		{Name: "configuration", Shape: &shapeAnalyzerConfiguration},
+	}}
+	shapeUpdateAnalyzerResponse = awsapi.Shape{Name: "UpdateAnalyzerResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "configuration", Shape: &shapeAnalyzerConfiguration},
+	}}
+	shapeUpdateArchiveRuleRequest = awsapi.Shape{Name: "UpdateArchiveRuleRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "analyzerName", Shape: &shapeName, Traits: awsapi.Required, Location: awsapi.InURI, LocationName: "analyzerName"},
+		{Name: "ruleName", Shape: &shapeName, Traits: awsapi.Required, Location: awsapi.InURI, LocationName: "ruleName"},
+		{Name: "filter", Shape: &shapeFilterCriteriaMap, Traits: awsapi.Required},
+		{Name: "clientToken", Shape: &shapeString},
+	}}
+	shapeUpdateFindingsRequest = awsapi.Shape{Name: "UpdateFindingsRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "analyzerArn", Shape: &shapeAnalyzerArn, Traits: awsapi.Required},
+		{Name: "status", Shape: &shapeFindingStatusUpdate, Traits: awsapi.Required},
+		{Name: "ids", Shape: &shapeFindingIdList},
+		{Name: "resourceArn", Shape: &shapeResourceArn},
+		{Name: "clientToken", Shape: &shapeString},
+	}}
 	shapeValidatePolicyFinding = awsapi.Shape{Name: "ValidatePolicyFinding", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "findingDetails", Shape: &shapeString, Traits: awsapi.Required},
 		{Name: "findingType", Shape: &shapeValidatePolicyFindingType, Traits: awsapi.Required},
@@ -138,4 +543,5 @@ var (
 	}}
 	shapeValidationExceptionFieldList = awsapi.Shape{Name: "ValidationExceptionFieldList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeValidationExceptionField}}
 	shapeValidationExceptionReason    = awsapi.Shape{Name: "ValidationExceptionReason", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"unknownOperation", "cannotParse", "fieldValidationFailed", "other", "notSupported"}}}
+	shapeValueList                    = awsapi.Shape{Name: "ValueList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeString}, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 20}}
 )

@@ -2,9 +2,70 @@
 
 package accessanalyzer
 
+import "time"
+
 type Access struct {
 	Actions   []string
 	Resources []string
+}
+
+type AnalysisRule struct {
+	Exclusions []*AnalysisRuleCriteria
+}
+
+type AnalysisRuleCriteria struct {
+	AccountIds   []string
+	ResourceTags []map[string]string
+}
+
+type AnalyzedResource struct {
+	ResourceArn          *string
+	ResourceType         *string
+	CreatedAt            *time.Time
+	AnalyzedAt           *time.Time
+	UpdatedAt            *time.Time
+	IsPublic             *bool
+	Actions              []string
+	SharedVia            []string
+	Status               *string
+	ResourceOwnerAccount *string
+	Error                *string
+}
+
+type AnalyzedResourceSummary struct {
+	ResourceArn          *string
+	ResourceOwnerAccount *string
+	ResourceType         *string
+}
+
+type AnalyzerConfiguration struct {
+	UnusedAccess *UnusedAccessConfiguration
+}
+
+type AnalyzerSummary struct {
+	Arn                    *string
+	Name                   *string
+	Type                   *string
+	CreatedAt              *time.Time
+	LastResourceAnalyzed   *string
+	LastResourceAnalyzedAt *time.Time
+	Tags                   map[string]string
+	Status                 *string
+	StatusReason           *StatusReason
+	Configuration          *AnalyzerConfiguration
+}
+
+type ApplyArchiveRuleRequest struct {
+	AnalyzerArn *string
+	RuleName    *string
+	ClientToken *string
+}
+
+type ArchiveRuleSummary struct {
+	RuleName  *string
+	Filter    map[string]*Criterion
+	CreatedAt *time.Time
+	UpdatedAt *time.Time
 }
 
 type CheckAccessNotGrantedRequest struct {
@@ -42,6 +103,268 @@ type CheckNoPublicAccessResponse struct {
 	Reasons []*ReasonSummary
 }
 
+type CreateAnalyzerRequest struct {
+	AnalyzerName  *string
+	Type          *string
+	ArchiveRules  []*InlineArchiveRule
+	Tags          map[string]string
+	ClientToken   *string
+	Configuration *AnalyzerConfiguration
+}
+
+type CreateAnalyzerResponse struct {
+	Arn *string
+}
+
+type CreateArchiveRuleRequest struct {
+	AnalyzerName *string
+	RuleName     *string
+	Filter       map[string]*Criterion
+	ClientToken  *string
+}
+
+type Criterion struct {
+	Eq       []string
+	Neq      []string
+	Contains []string
+	Exists   *bool
+}
+
+type DeleteAnalyzerRequest struct {
+	AnalyzerName *string
+	ClientToken  *string
+}
+
+type DeleteArchiveRuleRequest struct {
+	AnalyzerName *string
+	RuleName     *string
+	ClientToken  *string
+}
+
+type ExternalAccessDetails struct {
+	Action    []string
+	Condition map[string]string
+	IsPublic  *bool
+	Principal map[string]string
+	Sources   []*FindingSource
+}
+
+type ExternalAccessFindingsStatistics struct {
+	ResourceTypeStatistics map[string]*ResourceTypeDetails
+	TotalActiveFindings    *int64
+	TotalArchivedFindings  *int64
+	TotalResolvedFindings  *int64
+}
+
+type Finding struct {
+	Id                   *string
+	Principal            map[string]string
+	Action               []string
+	Resource             *string
+	IsPublic             *bool
+	ResourceType         *string
+	Condition            map[string]string
+	CreatedAt            *time.Time
+	AnalyzedAt           *time.Time
+	UpdatedAt            *time.Time
+	Status               *string
+	ResourceOwnerAccount *string
+	Error                *string
+	Sources              []*FindingSource
+}
+
+type FindingDetails struct {
+	ExternalAccessDetails         *ExternalAccessDetails
+	UnusedPermissionDetails       *UnusedPermissionDetails
+	UnusedIamUserAccessKeyDetails *UnusedIamUserAccessKeyDetails
+	UnusedIamRoleDetails          *UnusedIamRoleDetails
+	UnusedIamUserPasswordDetails  *UnusedIamUserPasswordDetails
+}
+
+type FindingSource struct {
+	Type   *string
+	Detail *FindingSourceDetail
+}
+
+type FindingSourceDetail struct {
+	AccessPointArn     *string
+	AccessPointAccount *string
+}
+
+type FindingSummary struct {
+	Id                   *string
+	Principal            map[string]string
+	Action               []string
+	Resource             *string
+	IsPublic             *bool
+	ResourceType         *string
+	Condition            map[string]string
+	CreatedAt            *time.Time
+	AnalyzedAt           *time.Time
+	UpdatedAt            *time.Time
+	Status               *string
+	ResourceOwnerAccount *string
+	Error                *string
+	Sources              []*FindingSource
+}
+
+type FindingSummaryV2 struct {
+	AnalyzedAt           *time.Time
+	CreatedAt            *time.Time
+	Error                *string
+	Id                   *string
+	Resource             *string
+	ResourceType         *string
+	ResourceOwnerAccount *string
+	Status               *string
+	UpdatedAt            *time.Time
+	FindingType          *string
+}
+
+type FindingsStatistics struct {
+	ExternalAccessFindingsStatistics *ExternalAccessFindingsStatistics
+	UnusedAccessFindingsStatistics   *UnusedAccessFindingsStatistics
+}
+
+type GetAnalyzedResourceRequest struct {
+	AnalyzerArn *string
+	ResourceArn *string
+}
+
+type GetAnalyzedResourceResponse struct {
+	Resource *AnalyzedResource
+}
+
+type GetAnalyzerRequest struct {
+	AnalyzerName *string
+}
+
+type GetAnalyzerResponse struct {
+	Analyzer *AnalyzerSummary
+}
+
+type GetArchiveRuleRequest struct {
+	AnalyzerName *string
+	RuleName     *string
+}
+
+type GetArchiveRuleResponse struct {
+	ArchiveRule *ArchiveRuleSummary
+}
+
+type GetFindingRequest struct {
+	AnalyzerArn *string
+	Id          *string
+}
+
+type GetFindingResponse struct {
+	Finding *Finding
+}
+
+type GetFindingV2Request struct {
+	AnalyzerArn *string
+	Id          *string
+	MaxResults  *int64
+	NextToken   *string
+}
+
+type GetFindingV2Response struct {
+	AnalyzedAt           *time.Time
+	CreatedAt            *time.Time
+	Error                *string
+	Id                   *string
+	NextToken            *string
+	Resource             *string
+	ResourceType         *string
+	ResourceOwnerAccount *string
+	Status               *string
+	UpdatedAt            *time.Time
+	FindingDetails       []*FindingDetails
+	FindingType          *string
+}
+
+type GetFindingsStatisticsRequest struct {
+	AnalyzerArn *string
+}
+
+type GetFindingsStatisticsResponse struct {
+	FindingsStatistics []*FindingsStatistics
+	LastUpdatedAt      *time.Time
+}
+
+type InlineArchiveRule struct {
+	RuleName *string
+	Filter   map[string]*Criterion
+}
+
+type ListAnalyzedResourcesRequest struct {
+	AnalyzerArn  *string
+	ResourceType *string
+	NextToken    *string
+	MaxResults   *int64
+}
+
+type ListAnalyzedResourcesResponse struct {
+	AnalyzedResources []*AnalyzedResourceSummary
+	NextToken         *string
+}
+
+type ListAnalyzersRequest struct {
+	NextToken  *string
+	MaxResults *int64
+	Type       *string
+}
+
+type ListAnalyzersResponse struct {
+	Analyzers []*AnalyzerSummary
+	NextToken *string
+}
+
+type ListArchiveRulesRequest struct {
+	AnalyzerName *string
+	NextToken    *string
+	MaxResults   *int64
+}
+
+type ListArchiveRulesResponse struct {
+	ArchiveRules []*ArchiveRuleSummary
+	NextToken    *string
+}
+
+type ListFindingsRequest struct {
+	AnalyzerArn *string
+	Filter      map[string]*Criterion
+	Sort        *SortCriteria
+	NextToken   *string
+	MaxResults  *int64
+}
+
+type ListFindingsResponse struct {
+	Findings  []*FindingSummary
+	NextToken *string
+}
+
+type ListFindingsV2Request struct {
+	AnalyzerArn *string
+	Filter      map[string]*Criterion
+	MaxResults  *int64
+	NextToken   *string
+	Sort        *SortCriteria
+}
+
+type ListFindingsV2Response struct {
+	Findings  []*FindingSummaryV2
+	NextToken *string
+}
+
+type ListTagsForResourceRequest struct {
+	ResourceArn *string
+}
+
+type ListTagsForResourceResponse struct {
+	Tags map[string]string
+}
+
 type Location struct {
 	Path []*PathElement
 	Span *Span
@@ -66,14 +389,115 @@ type ReasonSummary struct {
 	StatementId    *string
 }
 
+type ResourceTypeDetails struct {
+	TotalActivePublic       *int64
+	TotalActiveCrossAccount *int64
+}
+
+type SortCriteria struct {
+	AttributeName *string
+	OrderBy       *string
+}
+
 type Span struct {
 	Start *Position
 	End   *Position
 }
 
+type StartResourceScanRequest struct {
+	AnalyzerArn          *string
+	ResourceArn          *string
+	ResourceOwnerAccount *string
+}
+
+type StatusReason struct {
+	Code *string
+}
+
 type Substring struct {
 	Start  *int64
 	Length *int64
+}
+
+type TagResourceRequest struct {
+	ResourceArn *string
+	Tags        map[string]string
+}
+
+type TagResourceResponse struct {
+}
+
+type UntagResourceRequest struct {
+	ResourceArn *string
+	TagKeys     []string
+}
+
+type UntagResourceResponse struct {
+}
+
+type UnusedAccessConfiguration struct {
+	UnusedAccessAge *int64
+	AnalysisRule    *AnalysisRule
+}
+
+type UnusedAccessFindingsStatistics struct {
+	UnusedAccessTypeStatistics []*UnusedAccessTypeStatistics
+	TotalActiveFindings        *int64
+	TotalArchivedFindings      *int64
+	TotalResolvedFindings      *int64
+}
+
+type UnusedAccessTypeStatistics struct {
+	UnusedAccessType *string
+	Total            *int64
+}
+
+type UnusedAction struct {
+	Action       *string
+	LastAccessed *time.Time
+}
+
+type UnusedIamRoleDetails struct {
+	LastAccessed *time.Time
+}
+
+type UnusedIamUserAccessKeyDetails struct {
+	AccessKeyId  *string
+	LastAccessed *time.Time
+}
+
+type UnusedIamUserPasswordDetails struct {
+	LastAccessed *time.Time
+}
+
+type UnusedPermissionDetails struct {
+	Actions          []*UnusedAction
+	ServiceNamespace *string
+	LastAccessed     *time.Time
+}
+
+type UpdateAnalyzerRequest struct {
+	AnalyzerName  *string
+	Configuration *AnalyzerConfiguration
+}
+
+type UpdateAnalyzerResponse struct {
+	Configuration *AnalyzerConfiguration
+}
+
+type UpdateArchiveRuleRequest struct {
+	AnalyzerName *string
+	RuleName     *string
+	Filter       map[string]*Criterion
+	ClientToken  *string
+}
+
+type UpdateFindingsRequest struct {
+	AnalyzerArn *string
+	Status      *string
+	Ids         []string
+	ResourceArn *string
+	ClientToken *string
 }
 
 type ValidatePolicyFinding struct {

@@ -21,9 +21,6 @@ var kinds = map[string]policy.Kind{
 	"RESOURCE_CONTROL_POLICY": policy.KindResourceOrganization,
 }
 
-// findingsPage is how many findings an answer has if nobody says.
-const findingsPage = 100
-
 func validatePolicy(_ *door.Call, _ store.Reader, in *api.ValidatePolicyRequest) (*api.ValidatePolicyResponse, error) {
 	text := val(in.PolicyDocument)
 	if len(text) > lint.MaxSize {
@@ -41,13 +38,13 @@ func validatePolicy(_ *door.Call, _ store.Reader, in *api.ValidatePolicyRequest)
 	if err != nil {
 		return nil, err
 	}
-	most, err := pageSize(in.MaxResults, findingsPage)
+	most, err := pageSize(in.MaxResults)
 	if err != nil {
 		return nil, err
 	}
 	out := &api.ValidatePolicyResponse{Findings: []*api.ValidatePolicyFinding{}}
 	for i := from; i < len(all) && i < from+most; i++ {
-		out.Findings = append(out.Findings, shownFinding(&all[i]))
+		out.Findings = append(out.Findings, shownLint(&all[i]))
 	}
 	if next := from + most; next < len(all) {
 		out.NextToken = ptr(strconv.Itoa(next))
@@ -76,19 +73,6 @@ func trusts(text string) bool {
 	return body.Kind != 0
 }
 
-// maxPage is the longest page that may be asked for.
-const maxPage = 1000
-
-func pageSize(asked *int64, otherwise int) (int, error) {
-	if asked == nil {
-		return otherwise, nil
-	}
-	if *asked < 1 || *asked > maxPage {
-		return 0, invalid("maxResults must be between 1 and %d.", maxPage)
-	}
-	return int(*asked), nil
-}
-
 // startOf reads a token of ValidatePolicy: the findings are the same each time.
 func startOf(token *string, size int) (int, error) {
 	if token == nil {
@@ -101,11 +85,7 @@ func startOf(token *string, size int) (int, error) {
 	return from, nil
 }
 
-func badToken() error {
-	return invalid("The token is not valid. Pass on the nextToken of the page before.")
-}
-
-func shownFinding(f *lint.Finding) *api.ValidatePolicyFinding {
+func shownLint(f *lint.Finding) *api.ValidatePolicyFinding {
 	out := &api.ValidatePolicyFinding{
 		FindingDetails: &f.Message, FindingType: ptr(string(f.Type)), IssueCode: &f.Code, LearnMoreLink: &f.LearnMore,
 	}

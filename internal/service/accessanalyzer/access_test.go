@@ -12,12 +12,6 @@ import (
 	"cloister/internal/door/doortest"
 )
 
-func newHarness(t *testing.T) *doortest.Harness {
-	h := doortest.New(t, []*awsapi.Service{&api.Service})
-	New().Register(h.Door)
-	return h
-}
-
 // do makes a call as root; the error is the wire's code.
 func do[In, Out any](t *testing.T, h *doortest.Harness, op awsapi.Op[In, Out], in *In) (*Out, string) {
 	t.Helper()
@@ -42,7 +36,7 @@ const (
 )
 
 func TestValidatePolicy(t *testing.T) {
-	h := newHarness(t)
+	h := newHarness(t).Harness
 	in := &api.ValidatePolicyRequest{PolicyType: ptr("IDENTITY_POLICY"), MaxResults: ptr(int64(2)), PolicyDocument: document(
 		`{"Effect":"Allow","Action":["s3:GetObjekt","s3:PutObjekt","*"],"Resource":"*"}`)}
 	var codes []string
@@ -71,7 +65,7 @@ func TestValidatePolicy(t *testing.T) {
 
 // The example of the aws CLI: of a resource policy nobody says that it is a role's.
 func TestATrustPolicyIsRecognised(t *testing.T) {
-	h := newHarness(t)
+	h := newHarness(t).Harness
 	trust := document(`{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}`)
 	for _, resourceType := range []*string{nil, ptr(trustPolicy)} {
 		out, code := do(t, h, api.OpValidatePolicy, &api.ValidatePolicyRequest{PolicyType: ptr("RESOURCE_POLICY"), PolicyDocument: trust, ValidatePolicyResourceType: resourceType})
@@ -86,7 +80,7 @@ func TestATrustPolicyIsRecognised(t *testing.T) {
 }
 
 func TestCheckNoNewAccess(t *testing.T) {
-	h := newHarness(t)
+	h := newHarness(t).Harness
 	for name, tt := range map[string]struct {
 		existing, updated *string
 		result            string // or the code of an error
@@ -123,7 +117,7 @@ func checkResult(t *testing.T, name, result, description, code string, out any, 
 }
 
 func TestCheckAccessNotGranted(t *testing.T) {
-	h := newHarness(t)
+	h := newHarness(t).Harness
 	trust := document(`{"Effect":"Allow","Principal":{"AWS":"210987654321"},"Action":"sts:AssumeRole"}`)
 	for name, tt := range map[string]struct {
 		document *string
@@ -149,7 +143,7 @@ func TestCheckAccessNotGranted(t *testing.T) {
 }
 
 func TestCheckNoPublicAccess(t *testing.T) {
-	h := newHarness(t)
+	h := newHarness(t).Harness
 	statement := func(principal, condition string) *string {
 		return document(`{"Sid":"S","Effect":"Allow","Principal":` + principal + `,"Action":"lambda:InvokeFunction","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f"` + condition + `}`)
 	}

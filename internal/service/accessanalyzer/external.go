@@ -1,0 +1,198 @@
+package accessanalyzer
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"cloister/internal/door"
+	"cloister/internal/guardrail"
+	"cloister/policy"
+)
+
+// grant is what a policy's statements give one outside principal, under the same
+// conditions.
+type grant struct {
+	kind, name string // "AWS" "arn:…"
+	condition  map[string]string
+	statements []int // from 0
+	actions    []string
+	public     bool
+}
+
+// external finds who outside the account a resource's policy lets in. Conditions
+// that an outsider can meet are taken to be met, and are told with the finding.
+func external(need *door.Need, now time.Time) []grant {
+	p := need.ResourcePolicy.Policy
+	root, err := policy.ReadJSON(p.Text())
+	if err != nil {
+		return nil // it was parsed
+	}
+	public, err := guardrail.Public(p, need.Account, now)
+	if err != nil {
+		public = nil // told as any other outsider's access
+	}
+	var found []grant
+	for i, s := range root.Member("Statement").List() {
+		if s.Member("Effect").Text != "Allow" {
+			continue
+		}
+		for _, who := range named(s) {
+			g := grant{kind: who.kind, name: who.name, condition: conditions(s), statements: []int{i}, actions: actions(s), public: slices.Contains(public, i) && who.name == "*"}
+			if g.public || letsIn(need, p, s, who, now) {
+				found = merged(found, g)
+			}
+		}
+	}
+	return found
+}
+
+// merged adds a grant to the one of the same principal under the same conditions.
+func merged(all []grant, g grant) []grant {
+	for i := range all {
+		same := &all[i]
+		if same.kind == g.kind && same.name == g.name && maps.Equal(same.condition, g.condition) {
+			same.statements = append(same.statements, g.statements...)
+			same.actions = slices.Compact(slices.Sorted(slices.Values(append(same.actions, g.actions...))))
+			same.public = same.public || g.public
+			return all
+		}
+	}
+	return append(all, g)
+}
+
+// who is a principal as a policy names it.
+type who struct{ kind, name string }
+
+// named lists whom a statement lets in. NotPrincipal lets in everybody else.
+func named(s policy.Node) []who {
+	principal := s.Member("Principal")
+	switch {
+	case s.Member("NotPrincipal").Kind != 0, principal.Kind == '"':
+		return []who{{"AWS", "*"}}
+	}
+	var all []who
+	for _, m := range principal.Members {
+		for _, item := range m.Value.List() {
+			all = append(all, who{m.Name, item.Text})
+		}
+	}
+	return all
+}
+
+func actions(s policy.Node) []string {
+	var all []string
+	for _, name := range []string{"Action", "NotAction"} {
+		for _, item := range s.Member(name).List() {
+			if name == "NotAction" {
+				all = append(all, "*")
+				break
+			}
+			all = append(all, item.Text)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// conditions is a statement's conditions, as findings tell them.
+func conditions(s policy.Node) map[string]string {
+	all := map[string]string{}
+	for _, operator := range s.Member("Condition").Members {
+		for _, key := range operator.Value.Members {
+			var values []string
+			for _, v := range key.Value.List() {
+				values = append(values, v.Text)
+			}
+			all[key.Name] = strings.Join(values, ",")
+		}
+	}
+	return all
+}
+
+// letsIn says whether the policy lets a principal of a statement in, as an
+// outsider that meets the statement's conditions if one can.
+func letsIn(need *door.Need, p *policy.Policy, s policy.Node, w who, now time.Time) bool {
+	guest, ok := outsider(need, s, w, now)
+	if !ok {
+		return false
+	}
+	action := sampleAction(p, s, guest, need)
+	if action == "" {
+		return false
+	}
+	guest.Action, guest.Resource, guest.ResourceAccount, guest.ResourcePolicyRequired = action, need.Resource, need.Account, need.ResourcePolicyRequired
+	allowed := func(p *policy.Policy) bool {
+		return policy.Evaluate(&policy.Policies{Identity: anything, Resource: &policy.Named{Policy: p}}, guest).Allowed
+	}
+	if allowed(p) {
+		return true
+	}
+	// Conditions that could not be met by trying are taken to hold where they
+	// allow, and not to where they deny: an outsider may know better.
+	bare, err := unconditional(p)
+	return err == nil && bare != nil && !enclosed(s, need.Account) && allowed(bare)
+}
+
+// anything is what outsiders may do in their own account.
+var anything = []policy.Named{{Policy: mustParse(policy.KindIdentity, `{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`)}}
+
+func mustParse(kind policy.Kind, text string) *policy.Policy {
+	p, err := policy.Parse(kind, []byte(text))
+	if err != nil {
+		panic(err) // part of the program
+	}
+	return p
+}
+
+// sampleAction is an action that a statement allows.
+func sampleAction(p *policy.Policy, s policy.Node, guest *policy.Request, need *door.Need) string {
+	if p.Kind() == policy.KindTrust {
+		if guest.Principal.Kind == policy.PrincipalFederated {
+			for _, a := range s.Member("Action").List() {
+				if strings.HasPrefix(strings.ToLower(a.Text), "sts:assumerolewith") {
+					return strings.TrimRight(a.Text, "*")
+				}
+			}
+			return "sts:AssumeRoleWithWebIdentity"
+		}
+		return "sts:AssumeRole"
+	}
+	single := mustParse(policy.KindIdentity, `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":`+string(mustJSON(actions(s)))+`,"Resource":"*"}}`)
+	sample, _, _, err := single.Sample()
+	if err != nil {
+		return ""
+	}
+	for _, action := range sample {
+		if single.MayAllow(action) {
+			return action
+		}
+	}
+	return ""
+}
+
+// unconditional is a policy without its conditions, and without the denials that
+// had one; nil if nothing is left.
+func unconditional(p *policy.Policy) (*policy.Policy, error) {
+	root, err := policy.ReadJSON(p.Text())
+	if err != nil {
+		return nil, err
+	}
+	var kept []string
+	for _, s := range root.Member("Statement").List() {
+		var members []string
+		for _, m := range s.Members {
+			if m.Name != "Condition" {
+				members = append(members, string(p.Text()[m.At:m.Value.End]))
+			}
+		}
+		if len(members) == len(s.Members) || s.Member("Effect").Text == "Allow" {
+			kept = append(kept, "{"+strings.Join(members, ",")+"}")
+		}
+	}
+	if kept == nil {
+		return nil, nil
+	}
+	return policy.Parse(p.Kind(), []byte(`{"Version":"2012-10-17","Statement":[`+strings.Join(kept, ",")+`]}`))
+}
