@@ -117,7 +117,7 @@ func (n *Node) openStore(ctx context.Context) error {
 	return nil
 }
 
-func (n *Node) makeServices(ctx context.Context) error {
+func (n *Node) makeServices(context.Context) error {
 	root, err := n.rootCredential()
 	if err != nil {
 		return err
@@ -137,9 +137,10 @@ func (n *Node) makeServices(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if n.kms, err = kms.New(ctx, kms.Config{DB: n.db, Keys: n.keys, Wrapping: wrapping, Guardrails: guard}); err != nil {
+	if n.kms, err = kms.New(kms.Config{DB: n.db, Keys: n.keys, Wrapping: wrapping, Guardrails: guard}); err != nil {
 		return err
 	}
+	n.onClose(n.kms.Close)
 	n.logs = logs.New(n.db)
 	n.onClose(n.logs.Close)
 	n.plane = newPlane(n)

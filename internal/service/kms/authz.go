@@ -180,10 +180,19 @@ func onUse[In any](s *Service, describe func(in *In) use) door.Auth[In] {
 }
 
 // onKey is the authorisation of an operation that manages one key, for callers
-// of its own account.
+// of its own account. asked gives the condition keys of the request.
 func onKey[In any](s *Service, action string, id func(in *In) *string, asked ...func(in *In) policy.MapContext) door.Auth[In] {
+	return onManaged(s, action, false, id, asked...)
+}
+
+// onForeignKey is onKey for an operation that other accounts may be allowed.
+func onForeignKey[In any](s *Service, action string, id func(in *In) *string, asked ...func(in *In) policy.MapContext) door.Auth[In] {
+	return onManaged(s, action, true, id, asked...)
+}
+
+func onManaged[In any](s *Service, action string, foreign bool, id func(in *In) *string, asked ...func(in *In) policy.MapContext) door.Auth[In] {
 	return door.Permission(func(c *door.Call, r store.Reader, in *In) ([]door.Need, error) {
-		u := use{action: action, key: val(id(in))}
+		u := use{action: action, key: val(id(in)), foreign: foreign}
 		for _, ask := range asked {
 			u.asked = ask(in)
 		}

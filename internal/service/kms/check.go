@@ -11,7 +11,7 @@ import (
 
 // Check verifies that aliases, keys, grants and materials belong together, that
 // every material opens under its wrapping key and is of its key's kind, and that
-// there is no wrapping key without a material or an erasure under way.
+// the keys of several regions agree.
 func (s *Service) Check(ctx context.Context) error {
 	k := checker{s: s, ctx: ctx, wraps: map[string]bool{}}
 	err := s.db.View(ctx, func(r store.Reader) error {
@@ -59,8 +59,19 @@ func (k *checker) key(r store.Reader, row *keyRow) {
 			k.wrong("%s, material %s: %w", row.arn(), v.ID, err)
 		}
 	}
-	if (len(row.Versions) == 0) != (row.State == pendingImport || row.dying() && row.Origin == external && len(row.Versions) == 0) {
+	if bare := len(row.Versions) == 0; bare != (row.State == pendingImport) && !(bare && row.dying() && row.Origin == external) {
 		k.wrong("%s is %s with %d materials", row.arn(), row.State, len(row.Versions))
+	}
+	for _, region := range row.regions() {
+		other, err := keys.Get(r, keyID{row.Account, region, row.ID}.key())
+		if err != nil {
+			k.wrong("%s has no key in %s: %w", row.arn(), region, err)
+			continue
+		}
+		sameIDs := slices.EqualFunc(row.Versions, other.Versions, func(a, b version) bool { return a.ID == b.ID })
+		if row.Origin == fromKMS && !sameIDs || other.Primary != row.Primary || !slices.Equal(other.Replicas, row.Replicas) || other.RotationDays != row.RotationDays {
+			k.wrong("%s and %s do not agree", row.arn(), other.arn())
+		}
 	}
 }
 
@@ -135,7 +146,7 @@ func (k *checker) erasures(r store.Reader) error {
 }
 
 func (k *checker) files() error {
-	problems, err := k.s.vault.files.Check(k.ctx, func(id string) bool { return k.wraps[id] })
+	problems, err := k.s.vault.files.Check(k.ctx, nil)
 	for _, p := range problems {
 		k.wrong("%s", p)
 	}

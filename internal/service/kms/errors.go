@@ -71,3 +71,7 @@ func unavailable(k *key, cause error) error {
 	e.Status, e.Cause = http.StatusInternalServerError, cause
 	return e
 }
+
+func conflict() error {
+	return fail("ConflictException", "The key was changed meanwhile. You can retry the request.")
+}

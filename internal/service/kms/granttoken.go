@@ -14,6 +14,12 @@ const (
 	tokenTag     = 16
 )
 
+func (s *Service) token(g *grantRow) *string {
+	text := []byte(strings.Join([]string{g.Account, g.Region, g.KeyID, g.ID}, " "))
+	tag := s.seals.MAC(tokenPurpose, text)
+	return ptr(base64.StdEncoding.EncodeToString(append(text, tag[:tokenTag]...)))
+}
+
 // grantID names a grant.
 type grantID struct {
 	key keyID

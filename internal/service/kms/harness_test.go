@@ -46,10 +46,12 @@ func (h *harness) open() {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	h.service, err = New(context.Background(), Config{DB: h.DB, Keys: h.Keys, Wrapping: wrapping, Guardrails: guardrail.New(&api.Service)})
+	h.service, err = New(Config{
+		DB: h.DB, Keys: h.Keys, Wrapping: wrapping, Guardrails: guardrail.New(&api.Service), Now: func() time.Time { return h.now }})
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	_ = h.service.Close()
 }
 
 // fataler is a testing.TB or a *rapid.T.
@@ -84,4 +86,24 @@ func do[In, Out any](h *harness, t fataler, op awsapi.Op[In, Out], in *In) *Out 
 func (h *harness) key(in *api.CreateKeyRequest) *string {
 	h.t.Helper()
 	return do(h, h.t, api.OpCreateKey, in).KeyMetadata.KeyId
+}
+
+// wrappingKeys is how many the disk holds.
+func (h *harness) wrappingKeys() (n int) {
+	h.t.Helper()
+	for _, err := range h.service.vault.files.List(context.Background()) {
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		n++
+	}
+	return n
+}
+
+func (h *harness) sweep() {
+	h.t.Helper()
+	if err := h.service.sweep(context.Background(), h.now); err != nil {
+		h.t.Fatal(err)
+	}
+	h.check(h.t)
 }

@@ -1,8 +1,8 @@
 package kms
 
 import (
-	"context"
 	"fmt"
+	"time"
 
 	"cloister/internal/blob"
 	"cloister/internal/door"
@@ -11,12 +11,14 @@ import (
 	"cloister/internal/store"
 )
 
-// Config is what the service needs. All of it is required but Capacity.
+// Config is what the service needs. All of it is required but Now and Capacity.
 type Config struct {
 	DB         *store.DB
 	Keys       *seal.Keyring
 	Wrapping   *blob.Dir // of this service alone
 	Guardrails *guardrail.Guardrails
+
+	Now func() time.Time // of the sweeper; nil for the system's clock
 
 	// Capacity bounds how many keys, and how many aliases, are remembered. 0
 	// means 10,000.
@@ -25,26 +27,36 @@ type Config struct {
 
 // Service is KMS. It is safe for concurrent use.
 type Service struct {
-	db    *store.DB
-	seals *seal.Keyring
-	vault *vault
-	guard *guardrail.Guardrails
-	cache *cache
-	door  *door.Door // it decides whether a policy leaves its maker in
+	db      *store.DB
+	seals   *seal.Keyring
+	vault   *vault
+	guard   *guardrail.Guardrails
+	cache   *cache
+	sweeper *sweeper
+	door    *door.Door // it decides whether a policy leaves its maker in
 }
 
-// New makes the service, and destroys the wrapping keys of material that did
-// not come to be or that was given up when the process ended.
-func New(ctx context.Context, c Config) (*Service, error) {
+// New makes the service and starts its sweeper. Close ends that.
+func New(c Config) (*Service, error) {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
 	if c.Capacity == 0 {
 		c.Capacity = 10_000
 	}
 	s := &Service{db: c.DB, seals: c.Keys, vault: &vault{c.Wrapping}, guard: c.Guardrails, cache: newCache(c.Capacity)}
-	if err := s.vault.sweep(ctx, c.DB); err != nil {
+	if _, err := c.Wrapping.Clean(); err != nil {
 		return nil, fmt.Errorf("look through the wrapping keys: %w", err)
 	}
 	s.cache.follow(c.DB)
+	s.sweeper = startSweeper(s.sweep, c.Now, sweepEvery)
 	return s, nil
+}
+
+// Close waits for the sweeper to end.
+func (s *Service) Close() error {
+	s.sweeper.close()
+	return nil
 }
 
 // Register puts the service's operations behind d.
@@ -56,4 +68,10 @@ func (s *Service) Register(d *door.Door) {
 	s.registerEncryption(d)
 	s.registerDataKeys(d)
 	s.registerAsymmetric(d)
+	s.registerGrants(d)
+	s.registerTags(d)
+	s.registerDeletion(d)
+	s.registerRotation(d)
+	s.registerImport(d)
+	s.registerRegions(d)
 }

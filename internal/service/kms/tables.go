@@ -9,16 +9,24 @@ import (
 // Ids, names and regions stay clear in keys: lists are in their order. What a
 // material is sealed under lies in the vault.
 var (
-	keys      = store.Define[keyRow]("kms.key", store.Clear(0, 1, 2))              // account, region, key id
-	materials = store.Define[materialRow]("kms.material", store.Clear(0, 1, 2, 3)) // account, region, key id, material id
-	aliases   = store.Define[aliasRow]("kms.alias", store.Clear(0, 1, 2))          // account, region, name
-	grants    = store.Define[grantRow]("kms.grant", store.Clear(0, 1, 2, 3),       // account, region, key id, grant id
-		store.Index("retiring", func(g *grantRow) []store.Key {
-			if g.Retiring == "" {
-				return nil
-			}
-			return []store.Key{store.K(g.Account, g.Region, g.Retiring)}
-		}))
+	// keys are by account, region and key id.
+	keys = store.Define[keyRow]("kms.key", store.Clear(0, 1, 2), store.Index("due", func(k *keyRow) []store.Key {
+		if at := k.due(); !at.IsZero() {
+			return []store.Key{store.K(at)}
+		}
+		return nil
+	}, store.Clear(0)))
+	// materials are by account, region, key id and material id.
+	materials = store.Define[materialRow]("kms.material", store.Clear(0, 1, 2, 3))
+	// aliases are by account, region and name.
+	aliases = store.Define[aliasRow]("kms.alias", store.Clear(0, 1, 2))
+	// grants are by account, region, key id and grant id.
+	grants = store.Define[grantRow]("kms.grant", store.Clear(0, 1, 2, 3), store.Index("retiring", func(g *grantRow) []store.Key {
+		if g.Retiring == "" {
+			return nil
+		}
+		return []store.Key{store.K(g.Region, g.Retiring)}
+	}))
 	// erasures are wrapping keys that are still to be destroyed, by vault id:
 	// written in the transaction that gives up the material.
 	erasures = store.Define[erasure]("kms.erasure")
@@ -56,9 +64,9 @@ type keyRow struct {
 	DeletionDate time.Time // of PendingDeletion
 	PendingDays  int64     // of PendingDeletion and PendingReplicaDeletion
 
-	Versions  []version // oldest first; the last one is in use
-	ValidTo   time.Time // of imported material; zero: for ever
-	Signature []byte    // of the material that was imported: what is imported again must be the same
+	Versions []version // oldest first; the last one is in use
+	ValidTo  time.Time // of imported material; zero: for ever
+	Imported string    // id of the material that was imported once: no other is taken
 
 	RotationDays int64 // 0: no automatic rotation
 	NextRotation time.Time
@@ -79,6 +87,31 @@ type version struct {
 func (k *keyRow) id() keyID       { return keyID{k.Account, k.Region, k.ID} }
 func (k *keyRow) arn() string     { return k.id().arn() }
 func (k *keyRow) current() string { return k.Versions[len(k.Versions)-1].ID }
+
+// due is when the sweeper has something to do with the key; zero for never.
+func (k *keyRow) due() (at time.Time) {
+	sooner := func(t time.Time) {
+		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
+	if k.State == pendingDeletion {
+		sooner(k.DeletionDate)
+	}
+	if len(k.Versions) > 0 {
+		sooner(k.ValidTo)
+	}
+	if k.State == enabled && k.rotatesItself() {
+		sooner(k.NextRotation)
+	}
+	return at
+}
+
+// rotatesItself tells whether the key is rotated when it is time. A replica is
+// rotated together with its primary key.
+func (k *keyRow) rotatesItself() bool {
+	return k.RotationDays > 0 && (!k.MultiRegion || k.Region == k.Primary)
+}
 
 // materialRow is key material, sealed under the wrapping key in the vault.
 type materialRow struct {

@@ -10,7 +10,6 @@ import (
 
 	"cloister/internal/blob"
 	"cloister/internal/seal"
-	"cloister/internal/store"
 )
 
 // vault keeps a wrapping key for each material, in a file of its own. Material
@@ -19,7 +18,9 @@ import (
 //
 // The wrapping key is written before the transaction that names it, and
 // destroyed after the transaction that gives it up: a crash leaves a wrapping
-// key too many, never one too few. sweep removes those.
+// key too many, never one too few. One that no material was ever committed under
+// protects nothing and stays: removing what the store at hand does not name
+// would be a disaster where it is the wrong store.
 type vault struct{ files *blob.Dir }
 
 // wrap seals material for its place.
@@ -66,39 +67,9 @@ func (v *vault) destroy(ctx context.Context, wraps ...string) error {
 }
 
 // discard destroys the wrapping keys of rows that did not come to be. What
-// fails here is swept at the next start.
+// fails here protects nothing.
 func (v *vault) discard(rows ...*materialRow) {
 	for _, row := range rows {
 		_ = v.destroy(context.Background(), row.Wrap)
 	}
-}
-
-// sweep removes wrapping keys that no material names. Nothing else may write
-// to the vault meanwhile.
-func (v *vault) sweep(ctx context.Context, db *store.DB) error {
-	wanted := map[string]bool{}
-	err := db.View(ctx, func(r store.Reader) error {
-		for item, err := range materials.Scan(r, nil, nil) {
-			if err != nil {
-				return err
-			}
-			wanted[item.Value.Wrap] = true
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	if _, err := v.files.Clean(); err != nil {
-		return err
-	}
-	for id, err := range v.files.List(ctx) {
-		if err == nil && !wanted[id] {
-			err = v.destroy(ctx, id)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
