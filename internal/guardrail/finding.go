@@ -89,6 +89,34 @@ func Gone(tx *store.Tx, account, resource, part string, at time.Time) error {
 	return nil
 }
 
+// Moved has what is still so of a resource be so of the ARN that it has from now
+// on. What is no longer so keeps the ARN under which it was.
+func Moved(tx *store.Tx, account, from, to string) error {
+	if from == to {
+		return nil
+	}
+	var moved []*Finding
+	for item, err := range findings.ScanIndex(tx, "resource", store.K(account, from), nil) {
+		if err != nil {
+			return err
+		}
+		if item.Value.Status == Active {
+			moved = append(moved, item.Value)
+		}
+	}
+	for _, f := range moved {
+		if err := findings.Delete(tx, store.K(account, f.ID)); err != nil {
+			return err
+		}
+		f.ID, f.Resource = findingID(f.Rule, to, f.Part), to
+		f.Text = strings.ReplaceAll(f.Text, from+" ", to+" ")
+		if err := findings.Put(tx, store.K(account, f.ID), f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Findings lists an account's findings by id: those after the given id and,
 // if a status is given, of that status. It says whether there are more.
 func Findings(r store.Reader, account string, status Status, after string, most int) (found []*Finding, more bool, err error) {

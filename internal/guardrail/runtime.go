@@ -18,12 +18,17 @@ var makers = []struct{ prefix, name, source, newest string }{
 	{"provided", "Amazon Linux", "https://aws.amazon.com/amazon-linux-2/faqs/", "provided.al2023"},
 }
 
-// supported is the last day on which each runtime is repaired. Of a runtime
-// that is not here nothing is known and nothing said.
+// supported is the last day on which each runtime is repaired: of Node.js by
+// schedule.json of its Release repository; of Python by include/release-cycle.json
+// of its devguide, which gives a month for what is still to come, and of a month
+// its last day counts; of Amazon Linux by its FAQs (the first, 2, 2023). Compared
+// with them in November 2026. Of a runtime that is not here nothing is known and
+// nothing said.
 var supported = []support{
+	{"nodejs6.10", "2019-04-30"}, {"nodejs8.10", "2019-12-31"}, {"nodejs10.x", "2021-04-30"},
 	{"nodejs12.x", "2022-04-30"}, {"nodejs14.x", "2023-04-30"}, {"nodejs16.x", "2023-09-11"}, {"nodejs18.x", "2025-04-30"},
 	{"nodejs20.x", "2026-04-30"}, {"nodejs22.x", "2027-04-30"}, {"nodejs24.x", "2028-04-30"},
-	{"python3.6", "2021-12-23"}, {"python3.7", "2023-06-27"}, {"python3.8", "2024-10-07"}, {"python3.9", "2025-10-31"},
+	{"python2.7", "2020-01-01"}, {"python3.6", "2021-12-23"}, {"python3.7", "2023-06-27"}, {"python3.8", "2024-10-07"}, {"python3.9", "2025-10-31"},
 	{"python3.10", "2026-10-31"}, {"python3.11", "2027-10-31"}, {"python3.12", "2028-10-31"}, {"python3.13", "2029-10-31"},
 	{"python3.14", "2030-10-31"},
 	{"provided", "2023-12-31"}, {"provided.al2", "2026-06-30"}, {"provided.al2023", "2029-06-30"},

@@ -7,7 +7,7 @@ package iam
 import "cloister/internal/awsapi"
 
 // Service is the table of AWS Identity and Access Management.
-var Service = awsapi.Service{Name: "iam", ID: "IAM", SigningName: "iam", APIVersion: "2010-05-08", XMLNamespace: "https://iam.amazonaws.com/doc/2010-05-08/", GlobalEndpoint: "iam.amazonaws.com", Protocols: []awsapi.Protocol{awsapi.Query}, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeDeleteConflictException, &shapeEntityAlreadyExistsException, &shapeEntityTemporarilyUnmodifiableException, &shapeInvalidAuthenticationCodeException, &shapeInvalidInputException, &shapeInvalidUserTypeException, &shapeLimitExceededException, &shapeMalformedPolicyDocumentException, &shapeNoSuchEntityException, &shapeOpenIdIdpCommunicationErrorException, &shapePasswordPolicyViolationException, &shapePolicyEvaluationException, &shapePolicyNotAttachableException, &shapeServiceFailureException, &shapeUnmodifiableEntityException}}
+var Service = awsapi.Service{Name: "iam", ID: "IAM", SigningName: "iam", APIVersion: "2010-05-08", XMLNamespace: "https://iam.amazonaws.com/doc/2010-05-08/", GlobalEndpoint: "iam.amazonaws.com", Protocols: []awsapi.Protocol{awsapi.Query}, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeCredentialReportExpiredException, &shapeCredentialReportNotPresentException, &shapeCredentialReportNotReadyException, &shapeDeleteConflictException, &shapeEntityAlreadyExistsException, &shapeEntityTemporarilyUnmodifiableException, &shapeInvalidAuthenticationCodeException, &shapeInvalidInputException, &shapeInvalidUserTypeException, &shapeLimitExceededException, &shapeMalformedPolicyDocumentException, &shapeNoSuchEntityException, &shapeOpenIdIdpCommunicationErrorException, &shapePasswordPolicyViolationException, &shapePolicyEvaluationException, &shapePolicyNotAttachableException, &shapeServiceFailureException, &shapeUnmodifiableEntityException}}
 
 // The tables cannot point at each other statically both ways.
 func init() { Service.Operations = operations[:] }
@@ -29,6 +29,7 @@ var operations = [...]*awsapi.Operation{
 	&opCreatePolicy,
 	&opCreatePolicyVersion,
 	&opCreateRole,
+	&opCreateServiceLinkedRole,
 	&opCreateUser,
 	&opCreateVirtualMFADevice,
 	&opDeactivateMFADevice,
@@ -45,6 +46,7 @@ var operations = [...]*awsapi.Operation{
 	&opDeleteRole,
 	&opDeleteRolePermissionsBoundary,
 	&opDeleteRolePolicy,
+	&opDeleteServiceLinkedRole,
 	&opDeleteUser,
 	&opDeleteUserPermissionsBoundary,
 	&opDeleteUserPolicy,
@@ -53,12 +55,14 @@ var operations = [...]*awsapi.Operation{
 	&opDetachRolePolicy,
 	&opDetachUserPolicy,
 	&opEnableMFADevice,
+	&opGenerateCredentialReport,
 	&opGetAccessKeyLastUsed,
 	&opGetAccountAuthorizationDetails,
 	&opGetAccountPasswordPolicy,
 	&opGetAccountSummary,
 	&opGetContextKeysForCustomPolicy,
 	&opGetContextKeysForPrincipalPolicy,
+	&opGetCredentialReport,
 	&opGetGroup,
 	&opGetGroupPolicy,
 	&opGetInstanceProfile,
@@ -69,6 +73,7 @@ var operations = [...]*awsapi.Operation{
 	&opGetPolicyVersion,
 	&opGetRole,
 	&opGetRolePolicy,
+	&opGetServiceLinkedRoleDeletionStatus,
 	&opGetUser,
 	&opGetUserPolicy,
 	&opListAccessKeys,
@@ -107,6 +112,7 @@ var operations = [...]*awsapi.Operation{
 	&opRemoveUserFromGroup,
 	&opResyncMFADevice,
 	&opSetDefaultPolicyVersion,
+	&opSetSecurityTokenServicePreferences,
 	&opSimulateCustomPolicy,
 	&opSimulatePrincipalPolicy,
 	&opTagInstanceProfile,
@@ -149,6 +155,7 @@ var (
 	opCreatePolicy                            = awsapi.Operation{Name: "CreatePolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreatePolicyRequest, Output: &shapeCreatePolicyResponse, ResultWrapper: "CreatePolicyResult", Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeEntityAlreadyExistsException, &shapeInvalidInputException, &shapeLimitExceededException, &shapeMalformedPolicyDocumentException, &shapeServiceFailureException}}
 	opCreatePolicyVersion                     = awsapi.Operation{Name: "CreatePolicyVersion", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreatePolicyVersionRequest, Output: &shapeCreatePolicyVersionResponse, ResultWrapper: "CreatePolicyVersionResult", Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeLimitExceededException, &shapeMalformedPolicyDocumentException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opCreateRole                              = awsapi.Operation{Name: "CreateRole", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreateRoleRequest, Output: &shapeCreateRoleResponse, ResultWrapper: "CreateRoleResult", Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeEntityAlreadyExistsException, &shapeInvalidInputException, &shapeLimitExceededException, &shapeMalformedPolicyDocumentException, &shapeServiceFailureException}}
+	opCreateServiceLinkedRole                 = awsapi.Operation{Name: "CreateServiceLinkedRole", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreateServiceLinkedRoleRequest, Output: &shapeCreateServiceLinkedRoleResponse, ResultWrapper: "CreateServiceLinkedRoleResult", Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opCreateUser                              = awsapi.Operation{Name: "CreateUser", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreateUserRequest, Output: &shapeCreateUserResponse, ResultWrapper: "CreateUserResult", Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeEntityAlreadyExistsException, &shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opCreateVirtualMFADevice                  = awsapi.Operation{Name: "CreateVirtualMFADevice", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreateVirtualMFADeviceRequest, Output: &shapeCreateVirtualMFADeviceResponse, ResultWrapper: "CreateVirtualMFADeviceResult", Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeEntityAlreadyExistsException, &shapeInvalidInputException, &shapeLimitExceededException, &shapeServiceFailureException}}
 	opDeactivateMFADevice                     = awsapi.Operation{Name: "DeactivateMFADevice", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeactivateMFADeviceRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeEntityTemporarilyUnmodifiableException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
@@ -165,6 +172,7 @@ var (
 	opDeleteRole                              = awsapi.Operation{Name: "DeleteRole", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeleteRoleRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeDeleteConflictException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException, &shapeUnmodifiableEntityException}}
 	opDeleteRolePermissionsBoundary           = awsapi.Operation{Name: "DeleteRolePermissionsBoundary", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeleteRolePermissionsBoundaryRequest, Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException, &shapeUnmodifiableEntityException}}
 	opDeleteRolePolicy                        = awsapi.Operation{Name: "DeleteRolePolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeleteRolePolicyRequest, Errors: []*awsapi.Shape{&shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException, &shapeUnmodifiableEntityException}}
+	opDeleteServiceLinkedRole                 = awsapi.Operation{Name: "DeleteServiceLinkedRole", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeleteServiceLinkedRoleRequest, Output: &shapeDeleteServiceLinkedRoleResponse, ResultWrapper: "DeleteServiceLinkedRoleResult", Errors: []*awsapi.Shape{&shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opDeleteUser                              = awsapi.Operation{Name: "DeleteUser", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeleteUserRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeDeleteConflictException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opDeleteUserPermissionsBoundary           = awsapi.Operation{Name: "DeleteUserPermissionsBoundary", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeleteUserPermissionsBoundaryRequest, Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opDeleteUserPolicy                        = awsapi.Operation{Name: "DeleteUserPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeleteUserPolicyRequest, Errors: []*awsapi.Shape{&shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
@@ -173,12 +181,14 @@ var (
 	opDetachRolePolicy                        = awsapi.Operation{Name: "DetachRolePolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeDetachRolePolicyRequest, Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException, &shapeUnmodifiableEntityException}}
 	opDetachUserPolicy                        = awsapi.Operation{Name: "DetachUserPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeDetachUserPolicyRequest, Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opEnableMFADevice                         = awsapi.Operation{Name: "EnableMFADevice", Service: &Service, Method: "POST", URI: "/", Input: &shapeEnableMFADeviceRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeEntityAlreadyExistsException, &shapeEntityTemporarilyUnmodifiableException, &shapeInvalidAuthenticationCodeException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
+	opGenerateCredentialReport                = awsapi.Operation{Name: "GenerateCredentialReport", Service: &Service, Method: "POST", URI: "/", Output: &shapeGenerateCredentialReportResponse, ResultWrapper: "GenerateCredentialReportResult", Errors: []*awsapi.Shape{&shapeLimitExceededException, &shapeServiceFailureException}}
 	opGetAccessKeyLastUsed                    = awsapi.Operation{Name: "GetAccessKeyLastUsed", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetAccessKeyLastUsedRequest, Output: &shapeGetAccessKeyLastUsedResponse, ResultWrapper: "GetAccessKeyLastUsedResult"}
 	opGetAccountAuthorizationDetails          = awsapi.Operation{Name: "GetAccountAuthorizationDetails", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetAccountAuthorizationDetailsRequest, Output: &shapeGetAccountAuthorizationDetailsResponse, ResultWrapper: "GetAccountAuthorizationDetailsResult", Errors: []*awsapi.Shape{&shapeServiceFailureException}}
 	opGetAccountPasswordPolicy                = awsapi.Operation{Name: "GetAccountPasswordPolicy", Service: &Service, Method: "POST", URI: "/", Output: &shapeGetAccountPasswordPolicyResponse, ResultWrapper: "GetAccountPasswordPolicyResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opGetAccountSummary                       = awsapi.Operation{Name: "GetAccountSummary", Service: &Service, Method: "POST", URI: "/", Output: &shapeGetAccountSummaryResponse, ResultWrapper: "GetAccountSummaryResult", Errors: []*awsapi.Shape{&shapeServiceFailureException}}
 	opGetContextKeysForCustomPolicy           = awsapi.Operation{Name: "GetContextKeysForCustomPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetContextKeysForCustomPolicyRequest, Output: &shapeGetContextKeysForPolicyResponse, ResultWrapper: "GetContextKeysForCustomPolicyResult", Errors: []*awsapi.Shape{&shapeInvalidInputException}}
 	opGetContextKeysForPrincipalPolicy        = awsapi.Operation{Name: "GetContextKeysForPrincipalPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetContextKeysForPrincipalPolicyRequest, Output: &shapeGetContextKeysForPolicyResponse, ResultWrapper: "GetContextKeysForPrincipalPolicyResult", Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeNoSuchEntityException}}
+	opGetCredentialReport                     = awsapi.Operation{Name: "GetCredentialReport", Service: &Service, Method: "POST", URI: "/", Output: &shapeGetCredentialReportResponse, ResultWrapper: "GetCredentialReportResult", Errors: []*awsapi.Shape{&shapeCredentialReportExpiredException, &shapeCredentialReportNotPresentException, &shapeCredentialReportNotReadyException, &shapeServiceFailureException}}
 	opGetGroup                                = awsapi.Operation{Name: "GetGroup", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetGroupRequest, Output: &shapeGetGroupResponse, ResultWrapper: "GetGroupResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opGetGroupPolicy                          = awsapi.Operation{Name: "GetGroupPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetGroupPolicyRequest, Output: &shapeGetGroupPolicyResponse, ResultWrapper: "GetGroupPolicyResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opGetInstanceProfile                      = awsapi.Operation{Name: "GetInstanceProfile", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetInstanceProfileRequest, Output: &shapeGetInstanceProfileResponse, ResultWrapper: "GetInstanceProfileResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
@@ -189,6 +199,7 @@ var (
 	opGetPolicyVersion                        = awsapi.Operation{Name: "GetPolicyVersion", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetPolicyVersionRequest, Output: &shapeGetPolicyVersionResponse, ResultWrapper: "GetPolicyVersionResult", Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opGetRole                                 = awsapi.Operation{Name: "GetRole", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetRoleRequest, Output: &shapeGetRoleResponse, ResultWrapper: "GetRoleResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opGetRolePolicy                           = awsapi.Operation{Name: "GetRolePolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetRolePolicyRequest, Output: &shapeGetRolePolicyResponse, ResultWrapper: "GetRolePolicyResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
+	opGetServiceLinkedRoleDeletionStatus      = awsapi.Operation{Name: "GetServiceLinkedRoleDeletionStatus", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetServiceLinkedRoleDeletionStatusRequest, Output: &shapeGetServiceLinkedRoleDeletionStatusResponse, ResultWrapper: "GetServiceLinkedRoleDeletionStatusResult", Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opGetUser                                 = awsapi.Operation{Name: "GetUser", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetUserRequest, Output: &shapeGetUserResponse, ResultWrapper: "GetUserResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opGetUserPolicy                           = awsapi.Operation{Name: "GetUserPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetUserPolicyRequest, Output: &shapeGetUserPolicyResponse, ResultWrapper: "GetUserPolicyResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opListAccessKeys                          = awsapi.Operation{Name: "ListAccessKeys", Service: &Service, Method: "POST", URI: "/", Input: &shapeListAccessKeysRequest, Output: &shapeListAccessKeysResponse, ResultWrapper: "ListAccessKeysResult", Errors: []*awsapi.Shape{&shapeNoSuchEntityException, &shapeServiceFailureException}}
@@ -227,6 +238,7 @@ var (
 	opRemoveUserFromGroup                     = awsapi.Operation{Name: "RemoveUserFromGroup", Service: &Service, Method: "POST", URI: "/", Input: &shapeRemoveUserFromGroupRequest, Errors: []*awsapi.Shape{&shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opResyncMFADevice                         = awsapi.Operation{Name: "ResyncMFADevice", Service: &Service, Method: "POST", URI: "/", Input: &shapeResyncMFADeviceRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeInvalidAuthenticationCodeException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
 	opSetDefaultPolicyVersion                 = awsapi.Operation{Name: "SetDefaultPolicyVersion", Service: &Service, Method: "POST", URI: "/", Input: &shapeSetDefaultPolicyVersionRequest, Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
+	opSetSecurityTokenServicePreferences      = awsapi.Operation{Name: "SetSecurityTokenServicePreferences", Service: &Service, Method: "POST", URI: "/", Input: &shapeSetSecurityTokenServicePreferencesRequest, Errors: []*awsapi.Shape{&shapeServiceFailureException}}
 	opSimulateCustomPolicy                    = awsapi.Operation{Name: "SimulateCustomPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeSimulateCustomPolicyRequest, Output: &shapeSimulatePolicyResponse, ResultWrapper: "SimulateCustomPolicyResult", Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapePolicyEvaluationException}}
 	opSimulatePrincipalPolicy                 = awsapi.Operation{Name: "SimulatePrincipalPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeSimulatePrincipalPolicyRequest, Output: &shapeSimulatePolicyResponse, ResultWrapper: "SimulatePrincipalPolicyResult", Errors: []*awsapi.Shape{&shapeInvalidInputException, &shapeNoSuchEntityException, &shapePolicyEvaluationException}}
 	opTagInstanceProfile                      = awsapi.Operation{Name: "TagInstanceProfile", Service: &Service, Method: "POST", URI: "/", Input: &shapeTagInstanceProfileRequest, Errors: []*awsapi.Shape{&shapeConcurrentModificationException, &shapeInvalidInputException, &shapeLimitExceededException, &shapeNoSuchEntityException, &shapeServiceFailureException}}
@@ -269,6 +281,7 @@ var (
 	OpCreatePolicy                            = awsapi.Op[CreatePolicyRequest, CreatePolicyResponse]{Operation: &opCreatePolicy}
 	OpCreatePolicyVersion                     = awsapi.Op[CreatePolicyVersionRequest, CreatePolicyVersionResponse]{Operation: &opCreatePolicyVersion}
 	OpCreateRole                              = awsapi.Op[CreateRoleRequest, CreateRoleResponse]{Operation: &opCreateRole}
+	OpCreateServiceLinkedRole                 = awsapi.Op[CreateServiceLinkedRoleRequest, CreateServiceLinkedRoleResponse]{Operation: &opCreateServiceLinkedRole}
 	OpCreateUser                              = awsapi.Op[CreateUserRequest, CreateUserResponse]{Operation: &opCreateUser}
 	OpCreateVirtualMFADevice                  = awsapi.Op[CreateVirtualMFADeviceRequest, CreateVirtualMFADeviceResponse]{Operation: &opCreateVirtualMFADevice}
 	OpDeactivateMFADevice                     = awsapi.Op[DeactivateMFADeviceRequest, awsapi.None]{Operation: &opDeactivateMFADevice}
@@ -285,6 +298,7 @@ var (
 	OpDeleteRole                              = awsapi.Op[DeleteRoleRequest, awsapi.None]{Operation: &opDeleteRole}
 	OpDeleteRolePermissionsBoundary           = awsapi.Op[DeleteRolePermissionsBoundaryRequest, awsapi.None]{Operation: &opDeleteRolePermissionsBoundary}
 	OpDeleteRolePolicy                        = awsapi.Op[DeleteRolePolicyRequest, awsapi.None]{Operation: &opDeleteRolePolicy}
+	OpDeleteServiceLinkedRole                 = awsapi.Op[DeleteServiceLinkedRoleRequest, DeleteServiceLinkedRoleResponse]{Operation: &opDeleteServiceLinkedRole}
 	OpDeleteUser                              = awsapi.Op[DeleteUserRequest, awsapi.None]{Operation: &opDeleteUser}
 	OpDeleteUserPermissionsBoundary           = awsapi.Op[DeleteUserPermissionsBoundaryRequest, awsapi.None]{Operation: &opDeleteUserPermissionsBoundary}
 	OpDeleteUserPolicy                        = awsapi.Op[DeleteUserPolicyRequest, awsapi.None]{Operation: &opDeleteUserPolicy}
@@ -293,12 +307,14 @@ var (
 	OpDetachRolePolicy                        = awsapi.Op[DetachRolePolicyRequest, awsapi.None]{Operation: &opDetachRolePolicy}
 	OpDetachUserPolicy                        = awsapi.Op[DetachUserPolicyRequest, awsapi.None]{Operation: &opDetachUserPolicy}
 	OpEnableMFADevice                         = awsapi.Op[EnableMFADeviceRequest, awsapi.None]{Operation: &opEnableMFADevice}
+	OpGenerateCredentialReport                = awsapi.Op[awsapi.None, GenerateCredentialReportResponse]{Operation: &opGenerateCredentialReport}
 	OpGetAccessKeyLastUsed                    = awsapi.Op[GetAccessKeyLastUsedRequest, GetAccessKeyLastUsedResponse]{Operation: &opGetAccessKeyLastUsed}
 	OpGetAccountAuthorizationDetails          = awsapi.Op[GetAccountAuthorizationDetailsRequest, GetAccountAuthorizationDetailsResponse]{Operation: &opGetAccountAuthorizationDetails}
 	OpGetAccountPasswordPolicy                = awsapi.Op[awsapi.None, GetAccountPasswordPolicyResponse]{Operation: &opGetAccountPasswordPolicy}
 	OpGetAccountSummary                       = awsapi.Op[awsapi.None, GetAccountSummaryResponse]{Operation: &opGetAccountSummary}
 	OpGetContextKeysForCustomPolicy           = awsapi.Op[GetContextKeysForCustomPolicyRequest, GetContextKeysForPolicyResponse]{Operation: &opGetContextKeysForCustomPolicy}
 	OpGetContextKeysForPrincipalPolicy        = awsapi.Op[GetContextKeysForPrincipalPolicyRequest, GetContextKeysForPolicyResponse]{Operation: &opGetContextKeysForPrincipalPolicy}
+	OpGetCredentialReport                     = awsapi.Op[awsapi.None, GetCredentialReportResponse]{Operation: &opGetCredentialReport}
 	OpGetGroup                                = awsapi.Op[GetGroupRequest, GetGroupResponse]{Operation: &opGetGroup}
 	OpGetGroupPolicy                          = awsapi.Op[GetGroupPolicyRequest, GetGroupPolicyResponse]{Operation: &opGetGroupPolicy}
 	OpGetInstanceProfile                      = awsapi.Op[GetInstanceProfileRequest, GetInstanceProfileResponse]{Operation: &opGetInstanceProfile}
@@ -309,6 +325,7 @@ var (
 	OpGetPolicyVersion                        = awsapi.Op[GetPolicyVersionRequest, GetPolicyVersionResponse]{Operation: &opGetPolicyVersion}
 	OpGetRole                                 = awsapi.Op[GetRoleRequest, GetRoleResponse]{Operation: &opGetRole}
 	OpGetRolePolicy                           = awsapi.Op[GetRolePolicyRequest, GetRolePolicyResponse]{Operation: &opGetRolePolicy}
+	OpGetServiceLinkedRoleDeletionStatus      = awsapi.Op[GetServiceLinkedRoleDeletionStatusRequest, GetServiceLinkedRoleDeletionStatusResponse]{Operation: &opGetServiceLinkedRoleDeletionStatus}
 	OpGetUser                                 = awsapi.Op[GetUserRequest, GetUserResponse]{Operation: &opGetUser}
 	OpGetUserPolicy                           = awsapi.Op[GetUserPolicyRequest, GetUserPolicyResponse]{Operation: &opGetUserPolicy}
 	OpListAccessKeys                          = awsapi.Op[ListAccessKeysRequest, ListAccessKeysResponse]{Operation: &opListAccessKeys}
@@ -347,6 +364,7 @@ var (
 	OpRemoveUserFromGroup                     = awsapi.Op[RemoveUserFromGroupRequest, awsapi.None]{Operation: &opRemoveUserFromGroup}
 	OpResyncMFADevice                         = awsapi.Op[ResyncMFADeviceRequest, awsapi.None]{Operation: &opResyncMFADevice}
 	OpSetDefaultPolicyVersion                 = awsapi.Op[SetDefaultPolicyVersionRequest, awsapi.None]{Operation: &opSetDefaultPolicyVersion}
+	OpSetSecurityTokenServicePreferences      = awsapi.Op[SetSecurityTokenServicePreferencesRequest, awsapi.None]{Operation: &opSetSecurityTokenServicePreferences}
 	OpSimulateCustomPolicy                    = awsapi.Op[SimulateCustomPolicyRequest, SimulatePolicyResponse]{Operation: &opSimulateCustomPolicy}
 	OpSimulatePrincipalPolicy                 = awsapi.Op[SimulatePrincipalPolicyRequest, SimulatePolicyResponse]{Operation: &opSimulatePrincipalPolicy}
 	OpTagInstanceProfile                      = awsapi.Op[TagInstanceProfileRequest, awsapi.None]{Operation: &opTagInstanceProfile}

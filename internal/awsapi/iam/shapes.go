@@ -37,6 +37,7 @@ var (
 		{Name: "GroupName", Shape: &shapeGroupNameType, Traits: awsapi.Required},
 		{Name: "UserName", Shape: &shapeExistingUserNameType, Traits: awsapi.Required},
 	}}
+	shapeArnListType              = awsapi.Shape{Name: "ArnListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeArnType}}
 	shapeAttachGroupPolicyRequest = awsapi.Shape{Name: "AttachGroupPolicyRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "GroupName", Shape: &shapeGroupNameType, Traits: awsapi.Required},
 		{Name: "PolicyArn", Shape: &shapeArnType, Traits: awsapi.Required},
@@ -153,6 +154,14 @@ var (
 	shapeCreateRoleResponse = awsapi.Shape{Name: "CreateRoleResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "Role", Shape: &shapeRole, Traits: awsapi.Required},
 	}}
+	shapeCreateServiceLinkedRoleRequest = awsapi.Shape{Name: "CreateServiceLinkedRoleRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "AWSServiceName", Shape: &shapeGroupNameType, Traits: awsapi.Required},
+		{Name: "Description", Shape: &shapeRoleDescriptionType},
+		{Name: "CustomSuffix", Shape: &shapeCustomSuffixType},
+	}}
+	shapeCreateServiceLinkedRoleResponse = awsapi.Shape{Name: "CreateServiceLinkedRoleResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "Role", Shape: &shapeRole},
+	}}
 	shapeCreateUserRequest = awsapi.Shape{Name: "CreateUserRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "Path", Shape: &shapePathType},
 		{Name: "UserName", Shape: &shapeUserNameType, Traits: awsapi.Required},
@@ -170,6 +179,15 @@ var (
 	shapeCreateVirtualMFADeviceResponse = awsapi.Shape{Name: "CreateVirtualMFADeviceResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "VirtualMFADevice", Shape: &shapeVirtualMFADevice, Traits: awsapi.Required},
 	}}
+	shapeCredentialReportExpiredException = awsapi.Shape{Name: "CredentialReportExpiredException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
+		{Name: "message", Shape: &shapeCredentialReportExpiredExceptionMessage},
+	}, Error: &awsapi.ErrorInfo{Code: "ReportExpired", Status: 410}}
+	shapeCredentialReportNotPresentException = awsapi.Shape{Name: "CredentialReportNotPresentException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
+		{Name: "message", Shape: &shapeCredentialReportNotPresentExceptionMessage},
+	}, Error: &awsapi.ErrorInfo{Code: "ReportNotPresent", Status: 410}}
+	shapeCredentialReportNotReadyException = awsapi.Shape{Name: "CredentialReportNotReadyException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
+		{Name: "message", Shape: &shapeCredentialReportNotReadyExceptionMessage},
+	}, Error: &awsapi.ErrorInfo{Code: "ReportInProgress", Status: 404}}
 	shapeDeactivateMFADeviceRequest = awsapi.Shape{Name: "DeactivateMFADeviceRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "UserName", Shape: &shapeExistingUserNameType, Traits: awsapi.Required},
 		{Name: "SerialNumber", Shape: &shapeSerialNumberType, Traits: awsapi.Required},
@@ -217,6 +235,12 @@ var (
 	shapeDeleteRoleRequest = awsapi.Shape{Name: "DeleteRoleRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "RoleName", Shape: &shapeRoleNameType, Traits: awsapi.Required},
 	}}
+	shapeDeleteServiceLinkedRoleRequest = awsapi.Shape{Name: "DeleteServiceLinkedRoleRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "RoleName", Shape: &shapeRoleNameType, Traits: awsapi.Required},
+	}}
+	shapeDeleteServiceLinkedRoleResponse = awsapi.Shape{Name: "DeleteServiceLinkedRoleResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "DeletionTaskId", Shape: &shapeDeletionTaskIdType, Traits: awsapi.Required},
+	}}
 	shapeDeleteUserPermissionsBoundaryRequest = awsapi.Shape{Name: "DeleteUserPermissionsBoundaryRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "UserName", Shape: &shapeUserNameType, Traits: awsapi.Required},
 	}}
@@ -230,6 +254,12 @@ var (
 	shapeDeleteVirtualMFADeviceRequest = awsapi.Shape{Name: "DeleteVirtualMFADeviceRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "SerialNumber", Shape: &shapeSerialNumberType, Traits: awsapi.Required},
 	}}
+	shapeDeletionTaskFailureReasonType = awsapi.Shape{Name: "DeletionTaskFailureReasonType", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "Reason", Shape: &shapeReasonType},
+		{Name: "RoleUsageList", Shape: &shapeRoleUsageListType},
+	}}
+	shapeDeletionTaskIdType       = awsapi.Shape{Name: "DeletionTaskIdType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 1000}}
+	shapeDeletionTaskStatusType   = awsapi.Shape{Name: "DeletionTaskStatusType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"SUCCEEDED", "IN_PROGRESS", "FAILED", "NOT_STARTED"}}}
 	shapeDetachGroupPolicyRequest = awsapi.Shape{Name: "DetachGroupPolicyRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "GroupName", Shape: &shapeGroupNameType, Traits: awsapi.Required},
 		{Name: "PolicyArn", Shape: &shapeArnType, Traits: awsapi.Required},
@@ -268,7 +298,11 @@ var (
 		{Name: "EvalDecisionDetails", Shape: &shapeEvalDecisionDetailsType},
 		{Name: "ResourceSpecificResults", Shape: &shapeResourceSpecificResultListType},
 	}}
-	shapeEvaluationResultsListType   = awsapi.Shape{Name: "EvaluationResultsListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeEvaluationResult}}
+	shapeEvaluationResultsListType        = awsapi.Shape{Name: "EvaluationResultsListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeEvaluationResult}}
+	shapeGenerateCredentialReportResponse = awsapi.Shape{Name: "GenerateCredentialReportResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "State", Shape: &shapeReportStateType},
+		{Name: "Description", Shape: &shapeReportStateDescriptionType},
+	}}
 	shapeGetAccessKeyLastUsedRequest = awsapi.Shape{Name: "GetAccessKeyLastUsedRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "AccessKeyId", Shape: &shapeAccessKeyIdType, Traits: awsapi.Required},
 	}}
@@ -304,6 +338,11 @@ var (
 	shapeGetContextKeysForPrincipalPolicyRequest = awsapi.Shape{Name: "GetContextKeysForPrincipalPolicyRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "PolicySourceArn", Shape: &shapeArnType, Traits: awsapi.Required},
 		{Name: "PolicyInputList", Shape: &shapeSimulationPolicyListType},
+	}}
+	shapeGetCredentialReportResponse = awsapi.Shape{Name: "GetCredentialReportResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "Content", Shape: &shapeReportContentType},
+		{Name: "ReportFormat", Shape: &shapeReportFormatType},
+		{Name: "GeneratedTime", Shape: &shapeDateType},
 	}}
 	shapeGetGroupPolicyRequest = awsapi.Shape{Name: "GetGroupPolicyRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "GroupName", Shape: &shapeGroupNameType, Traits: awsapi.Required},
@@ -384,6 +423,13 @@ var (
 	}}
 	shapeGetRoleResponse = awsapi.Shape{Name: "GetRoleResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "Role", Shape: &shapeRole, Traits: awsapi.Required},
+	}}
+	shapeGetServiceLinkedRoleDeletionStatusRequest = awsapi.Shape{Name: "GetServiceLinkedRoleDeletionStatusRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "DeletionTaskId", Shape: &shapeDeletionTaskIdType, Traits: awsapi.Required},
+	}}
+	shapeGetServiceLinkedRoleDeletionStatusResponse = awsapi.Shape{Name: "GetServiceLinkedRoleDeletionStatusResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "Status", Shape: &shapeDeletionTaskStatusType, Traits: awsapi.Required},
+		{Name: "Reason", Shape: &shapeDeletionTaskFailureReasonType},
 	}}
 	shapeGetUserPolicyRequest = awsapi.Shape{Name: "GetUserPolicyRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "UserName", Shape: &shapeExistingUserNameType, Traits: awsapi.Required},
@@ -839,6 +885,8 @@ var (
 		{Name: "PolicyName", Shape: &shapePolicyNameType, Traits: awsapi.Required},
 		{Name: "PolicyDocument", Shape: &shapePolicyDocumentType, Traits: awsapi.Required},
 	}}
+	shapeReasonType                                     = awsapi.Shape{Name: "ReasonType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMax: true, Max: 1000}}
+	shapeRegionNameType                                 = awsapi.Shape{Name: "RegionNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 100}}
 	shapeRemoveClientIDFromOpenIDConnectProviderRequest = awsapi.Shape{Name: "RemoveClientIDFromOpenIDConnectProviderRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "OpenIDConnectProviderArn", Shape: &shapeArnType, Traits: awsapi.Required},
 		{Name: "ClientID", Shape: &shapeClientIDType, Traits: awsapi.Required},
@@ -851,6 +899,10 @@ var (
 		{Name: "GroupName", Shape: &shapeGroupNameType, Traits: awsapi.Required},
 		{Name: "UserName", Shape: &shapeExistingUserNameType, Traits: awsapi.Required},
 	}}
+	shapeReportContentType          = awsapi.Shape{Name: "ReportContentType", Kind: awsapi.KindBlob}
+	shapeReportFormatType           = awsapi.Shape{Name: "ReportFormatType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"text/csv"}}}
+	shapeReportStateDescriptionType = awsapi.Shape{Name: "ReportStateDescriptionType", Kind: awsapi.KindString}
+	shapeReportStateType            = awsapi.Shape{Name: "ReportStateType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"STARTED", "INPROGRESS", "COMPLETE"}}}
 	shapeResourceHandlingOptionType = awsapi.Shape{Name: "ResourceHandlingOptionType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 64}}
 	shapeResourceNameListType       = awsapi.Shape{Name: "ResourceNameListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeResourceNameType}}
 	shapeResourceNameType           = awsapi.Shape{Name: "ResourceNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 2048}}
@@ -900,12 +952,20 @@ var (
 		{Name: "LastUsedDate", Shape: &shapeDateType},
 		{Name: "Region", Shape: &shapeStringType},
 	}}
+	shapeRoleUsageListType = awsapi.Shape{Name: "RoleUsageListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeRoleUsageType}}
+	shapeRoleUsageType     = awsapi.Shape{Name: "RoleUsageType", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "Region", Shape: &shapeRegionNameType},
+		{Name: "Resources", Shape: &shapeArnListType},
+	}}
 	shapeServiceFailureException = awsapi.Shape{Name: "ServiceFailureException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeServiceFailureExceptionMessage},
 	}, Error: &awsapi.ErrorInfo{Code: "ServiceFailure", Status: 500}}
 	shapeSetDefaultPolicyVersionRequest = awsapi.Shape{Name: "SetDefaultPolicyVersionRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "PolicyArn", Shape: &shapeArnType, Traits: awsapi.Required},
 		{Name: "VersionId", Shape: &shapePolicyVersionIdType, Traits: awsapi.Required},
+	}}
+	shapeSetSecurityTokenServicePreferencesRequest = awsapi.Shape{Name: "SetSecurityTokenServicePreferencesRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "GlobalEndpointTokenVersion", Shape: &shapeGlobalEndpointTokenVersion, Traits: awsapi.Required},
 	}}
 	shapeSimulateCustomPolicyRequest = awsapi.Shape{Name: "SimulateCustomPolicyRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "PolicyInputList", Shape: &shapeSimulationPolicyListType, Traits: awsapi.Required},
@@ -1098,12 +1158,17 @@ var (
 	shapeBooleanType                                 = awsapi.Shape{Name: "booleanType", Kind: awsapi.KindBoolean}
 	shapeClientIDListType                            = awsapi.Shape{Name: "clientIDListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeClientIDType}}
 	shapeClientIDType                                = awsapi.Shape{Name: "clientIDType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 255}}
+	shapeCredentialReportExpiredExceptionMessage     = awsapi.Shape{Name: "credentialReportExpiredExceptionMessage", Kind: awsapi.KindString}
+	shapeCredentialReportNotPresentExceptionMessage  = awsapi.Shape{Name: "credentialReportNotPresentExceptionMessage", Kind: awsapi.KindString}
+	shapeCredentialReportNotReadyExceptionMessage    = awsapi.Shape{Name: "credentialReportNotReadyExceptionMessage", Kind: awsapi.KindString}
+	shapeCustomSuffixType                            = awsapi.Shape{Name: "customSuffixType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 64, Pattern: "[\\w+=,.@-]+"}}
 	shapeDateType                                    = awsapi.Shape{Name: "dateType", Kind: awsapi.KindTimestamp}
 	shapeDeleteConflictMessage                       = awsapi.Shape{Name: "deleteConflictMessage", Kind: awsapi.KindString}
 	shapeEntityAlreadyExistsMessage                  = awsapi.Shape{Name: "entityAlreadyExistsMessage", Kind: awsapi.KindString}
 	shapeEntityListType                              = awsapi.Shape{Name: "entityListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeEntityType}}
 	shapeEntityTemporarilyUnmodifiableMessage        = awsapi.Shape{Name: "entityTemporarilyUnmodifiableMessage", Kind: awsapi.KindString}
 	shapeExistingUserNameType                        = awsapi.Shape{Name: "existingUserNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\w+=,.@-]+"}}
+	shapeGlobalEndpointTokenVersion                  = awsapi.Shape{Name: "globalEndpointTokenVersion", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"v1Token", "v2Token"}}}
 	shapeGroupDetailListType                         = awsapi.Shape{Name: "groupDetailListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeGroupDetail}}
 	shapeGroupListType                               = awsapi.Shape{Name: "groupListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeGroup}}
 	shapeGroupNameListType                           = awsapi.Shape{Name: "groupNameListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeGroupNameType}}

@@ -165,6 +165,16 @@ type CreateRoleResponse struct {
 	Role *Role
 }
 
+type CreateServiceLinkedRoleRequest struct {
+	AWSServiceName *string
+	Description    *string
+	CustomSuffix   *string
+}
+
+type CreateServiceLinkedRoleResponse struct {
+	Role *Role
+}
+
 type CreateUserRequest struct {
 	Path                *string
 	UserName            *string
@@ -243,6 +253,14 @@ type DeleteRoleRequest struct {
 	RoleName *string
 }
 
+type DeleteServiceLinkedRoleRequest struct {
+	RoleName *string
+}
+
+type DeleteServiceLinkedRoleResponse struct {
+	DeletionTaskId *string
+}
+
 type DeleteUserPermissionsBoundaryRequest struct {
 	UserName *string
 }
@@ -258,6 +276,11 @@ type DeleteUserRequest struct {
 
 type DeleteVirtualMFADeviceRequest struct {
 	SerialNumber *string
+}
+
+type DeletionTaskFailureReasonType struct {
+	Reason        *string
+	RoleUsageList []*RoleUsageType
 }
 
 type DetachGroupPolicyRequest struct {
@@ -292,6 +315,11 @@ type EvaluationResult struct {
 	PermissionsBoundaryDecisionDetail *PermissionsBoundaryDecisionDetail
 	EvalDecisionDetails               map[string]string
 	ResourceSpecificResults           []*ResourceSpecificResult
+}
+
+type GenerateCredentialReportResponse struct {
+	State       *string
+	Description *string
 }
 
 type GetAccessKeyLastUsedRequest struct {
@@ -337,6 +365,12 @@ type GetContextKeysForPolicyResponse struct {
 type GetContextKeysForPrincipalPolicyRequest struct {
 	PolicySourceArn *string
 	PolicyInputList []string
+}
+
+type GetCredentialReportResponse struct {
+	Content       []byte
+	ReportFormat  *string
+	GeneratedTime *time.Time
 }
 
 type GetGroupPolicyRequest struct {
@@ -437,6 +471,15 @@ type GetRoleRequest struct {
 
 type GetRoleResponse struct {
 	Role *Role
+}
+
+type GetServiceLinkedRoleDeletionStatusRequest struct {
+	DeletionTaskId *string
+}
+
+type GetServiceLinkedRoleDeletionStatusResponse struct {
+	Status *string
+	Reason *DeletionTaskFailureReasonType
 }
 
 type GetUserPolicyRequest struct {
@@ -995,9 +1038,18 @@ type RoleLastUsed struct {
 	Region       *string
 }
 
+type RoleUsageType struct {
+	Region    *string
+	Resources []string
+}
+
 type SetDefaultPolicyVersionRequest struct {
 	PolicyArn *string
 	VersionId *string
+}
+
+type SetSecurityTokenServicePreferencesRequest struct {
+	GlobalEndpointTokenVersion *string
 }
 
 type SimulateCustomPolicyRequest struct {

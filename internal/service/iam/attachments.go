@@ -96,7 +96,7 @@ func (s *Service) registerRoleAttachments(d *door.Door) {
 
 // attach attaches a managed policy; attaching it again changes nothing.
 func attach[T any](c *door.Call, tx *store.Tx, k *kind[T], name, policyArn *string) (*awsapi.None, error) {
-	v, err := k.find(tx, c.Account, awsapi.Val(name))
+	v, err := k.change(tx, c.Account, name)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func attach[T any](c *door.Call, tx *store.Tx, k *kind[T], name, policyArn *stri
 }
 
 func detach[T any](c *door.Call, tx *store.Tx, k *kind[T], name, policyArn *string) (*awsapi.None, error) {
-	v, err := k.find(tx, c.Account, awsapi.Val(name))
+	v, err := k.change(tx, c.Account, name)
 	if err != nil {
 		return nil, err
 	}

@@ -51,7 +51,7 @@ func checkBoundary(r store.Reader, account, arn string) error {
 }
 
 func putBoundary[T any](c *door.Call, tx *store.Tx, k *kind[T], name, arn *string) (*awsapi.None, error) {
-	v, err := k.find(tx, c.Account, awsapi.Val(name))
+	v, err := k.change(tx, c.Account, name)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func putBoundary[T any](c *door.Call, tx *store.Tx, k *kind[T], name, arn *strin
 }
 
 func deleteBoundary[T any](c *door.Call, tx *store.Tx, k *kind[T], name *string) (*awsapi.None, error) {
-	v, err := k.find(tx, c.Account, awsapi.Val(name))
+	v, err := k.change(tx, c.Account, name)
 	if err != nil {
 		return nil, err
 	}

@@ -100,7 +100,7 @@ func putInline[T any](s *Service, c *door.Call, tx *store.Tx, k *kind[T], name, 
 	if err != nil {
 		return nil, err
 	}
-	v, err := k.find(tx, c.Account, awsapi.Val(name))
+	v, err := k.change(tx, c.Account, name)
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +160,7 @@ func listInline[T any](c *door.Call, r store.Reader, k *kind[T], name, marker *s
 }
 
 func deleteInline[T any](c *door.Call, tx *store.Tx, k *kind[T], name, policyName *string) (*awsapi.None, error) {
-	v, err := k.find(tx, c.Account, awsapi.Val(name))
+	v, err := k.change(tx, c.Account, name)
 	if err != nil {
 		return nil, err
 	}

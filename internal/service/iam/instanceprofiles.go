@@ -100,6 +100,9 @@ func (s *Service) addRoleToInstanceProfile(c *door.Call, tx *store.Tx, in *api.A
 	if err != nil {
 		return nil, err
 	}
+	if err := unlinked(r); err != nil {
+		return nil, err
+	}
 	if p.RoleID != "" {
 		return nil, limitExceeded("Cannot exceed quota for InstanceSessionsPerInstanceProfile: %d", rolesPerProfile)
 	}

@@ -81,6 +81,16 @@ func (k *kind[T]) find(r store.Reader, account, name string) (*T, error) {
 	return item.Value, err
 }
 
+// change is find for what changes what an entity may do, which only AWS does to a
+// service-linked role.
+func (k *kind[T]) change(r store.Reader, account string, name *string) (*T, error) {
+	v, err := k.find(r, account, awsapi.Val(name))
+	if err != nil {
+		return nil, err
+	}
+	return v, protect(v)
+}
+
 // get reads the entity of an id, or gives store.ErrNotFound.
 func (k *kind[T]) get(r store.Reader, account, id string) (*T, error) {
 	return k.table.Get(r, store.K(account, id))

@@ -76,7 +76,7 @@ func (s *Service) flush(ctx context.Context) error {
 	}
 	err := s.db.Update(ctx, func(tx *store.Tx) error {
 		for id, use := range pending {
-			if err := record(tx, id, use); err != nil {
+			if err := s.record(tx, id, use); err != nil {
 				return err
 			}
 		}
@@ -100,15 +100,27 @@ func (u *uses) written(those map[string]lastUse) {
 }
 
 // record stores a use, unless the key is gone: a use belongs to a key.
-func record(tx *store.Tx, id string, use lastUse) error {
-	_, err := accessKeys.Get(tx, store.K(id))
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
+func (s *Service) record(tx *store.Tx, id string, use lastUse) error {
+	key := s.useKey(id)
+	if key == id {
+		_, err := accessKeys.Get(tx, store.K(id))
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return err
+	return lastUses.Put(tx, store.K(key), &lastUse{At: second(use.At), Service: use.Service, Region: use.Region})
+}
+
+// useKey is the key of a use in its table: the root user's, whose access key may
+// be another one when the node starts again, is its ARN.
+func (s *Service) useKey(id string) string {
+	if id == s.root.Principal.AccessKeyID {
+		return rootARN(s.account)
 	}
-	return lastUses.Put(tx, store.K(id), &lastUse{At: second(use.At), Service: use.Service, Region: use.Region})
+	return id
 }
 
 // lastUse is the latest known use of a key, nil for none.
@@ -120,7 +132,7 @@ func (s *Service) lastUse(r store.Reader, id string) (*lastUse, error) {
 		use.At = second(use.At)
 		return &use, nil
 	}
-	written, err := lastUses.Get(r, store.K(id))
+	written, err := lastUses.Get(r, store.K(s.useKey(id)))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
 	}

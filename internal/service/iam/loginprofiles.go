@@ -3,6 +3,7 @@ package iam
 import (
 	"errors"
 	"net/http"
+	"time"
 
 	"cloister/internal/awsapi"
 	api "cloister/internal/awsapi/iam"
@@ -59,9 +60,16 @@ func acceptable(r store.Reader, account, text string) error {
 }
 
 // set makes another password the user's, and keeps the old one to know it again.
-func (p *loginProfile) set(to password) {
+func (p *loginProfile) set(to password, at time.Time) {
 	earlier := append([]password{p.Password}, p.Earlier...)
-	p.Earlier, p.Password = earlier[:min(len(earlier), passwordsKept)], to
+	p.Earlier, p.Password, p.Changed = earlier[:min(len(earlier), passwordsKept)], to, second(at)
+}
+
+func (p *loginProfile) changed() time.Time {
+	if p.Changed.IsZero() {
+		return p.Created
+	}
+	return p.Changed
 }
 
 func (s *Service) createLoginProfile(c *door.Call, in *api.CreateLoginProfileRequest) (*api.CreateLoginProfileResponse, error) {
@@ -113,7 +121,7 @@ func (s *Service) updateLoginProfile(c *door.Call, in *api.UpdateLoginProfileReq
 			if err := acceptable(tx, p.Account, *in.Password); err != nil {
 				return err
 			}
-			p.set(hashed)
+			p.set(hashed, c.Time)
 		}
 		if in.PasswordResetRequired != nil {
 			p.Reset = *in.PasswordResetRequired
@@ -153,7 +161,7 @@ func (s *Service) changePassword(c *door.Call, in *api.ChangePasswordRequest) (*
 		if err := acceptable(tx, p.Account, awsapi.Val(in.NewPassword)); err != nil {
 			return err
 		}
-		p.set(hashed)
+		p.set(hashed, c.Time)
 		p.Reset = false
 		return putLogin(tx, p)
 	})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"cloister/internal/awsapi"
 	api "cloister/internal/awsapi/iam"
@@ -55,7 +56,7 @@ func TestPasswordIsNowhere(t *testing.T) {
 func TestEarlierPasswordsAreBounded(t *testing.T) {
 	p := &loginProfile{}
 	for i := range 2 * passwordsKept {
-		p.set(password{Time: uint32(i)})
+		p.set(password{Time: uint32(i)}, time.Now())
 	}
 	if len(p.Earlier) != passwordsKept || p.Earlier[0].Time != 2*passwordsKept-2 {
 		t.Errorf("%d earlier passwords, the latest %d", len(p.Earlier), p.Earlier[0].Time)

@@ -13,10 +13,6 @@ import (
 // sessionSeconds is the longest session of a role that does not say.
 const sessionSeconds = 3600
 
-// serviceLinkedPath is the path of roles that an organisation's policies do not
-// limit, so nobody may take it.
-const serviceLinkedPath = "/aws-service-role/"
-
 func (s *Service) registerRoles(d *door.Door) {
 	door.Write(d, api.OpCreateRole, onNew("role", "iam:CreateRole", "iam:TagRole",
 		func(in *api.CreateRoleRequest) *string { return in.RoleName },
@@ -101,12 +97,15 @@ func changeRole(c *door.Call, tx *store.Tx, name *string, change func(*role)) (*
 }
 
 func (s *Service) updateRole(c *door.Call, tx *store.Tx, in *api.UpdateRoleRequest) (*api.UpdateRoleResponse, error) {
-	_, err := changeRole(c, tx, in.RoleName, func(r *role) {
+	r, err := changeRole(c, tx, in.RoleName, func(r *role) {
 		r.Description = or(in.Description, r.Description)
 		if in.MaxSessionDuration != nil {
 			r.MaxSession = *in.MaxSessionDuration
 		}
 	})
+	if err == nil && in.MaxSessionDuration != nil {
+		err = unlinked(r)
+	}
 	return &api.UpdateRoleResponse{}, err
 }
 
@@ -127,6 +126,9 @@ func (s *Service) updateAssumeRolePolicy(c *door.Call, tx *store.Tx, in *api.Upd
 	if err != nil {
 		return nil, err
 	}
+	if err := unlinked(r); err != nil {
+		return nil, err
+	}
 	if err := s.guardTrust(c, tx, r); err != nil {
 		return nil, err
 	}
@@ -136,6 +138,9 @@ func (s *Service) updateAssumeRolePolicy(c *door.Call, tx *store.Tx, in *api.Upd
 func (s *Service) deleteRole(c *door.Call, tx *store.Tx, in *api.DeleteRoleRequest) (*awsapi.None, error) {
 	r, err := roleKind.find(tx, c.Account, awsapi.Val(in.RoleName))
 	if err != nil {
+		return nil, err
+	}
+	if err := unlinked(r); err != nil {
 		return nil, err
 	}
 	held, err := profilesOf(tx, r)

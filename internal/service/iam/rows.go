@@ -73,6 +73,7 @@ type loginProfile struct {
 	Password        password
 	Reset           bool // the user has to set another one
 	Created         time.Time
+	Changed         time.Time  // when Password was set, zero for Created
 	Earlier         []password // latest first, as many as a policy can ask for
 }
 
@@ -88,11 +89,23 @@ type mfaDevice struct {
 	Drift               int64     // by how many steps the device's clock is ahead
 }
 
+// credentialReport is the latest of an account.
+type credentialReport struct {
+	Text      []byte
+	Generated time.Time
+}
+
+// deletion is of a service-linked role. It is done; the row is for who asks.
+type deletion struct{ Ends time.Time }
+
 // settings are what an account says of itself.
 type settings struct {
 	Account   string
 	Alias     string
 	Passwords *passwordPolicy // nil for AWS's own
+	// TokenVersion is the preferred version of the tokens of STS's global
+	// endpoint, 0 for the one that they have. All tokens count in all regions.
+	TokenVersion int64
 }
 
 // managed is a managed policy with its versions, oldest first.
@@ -159,6 +172,9 @@ var (
 			}
 			return []store.Key{store.K(d.Account, d.Holder)}
 		}))
+	credentialReports = store.Define[credentialReport]("iam.credentialreport") // account
+	deletions         = store.Define[deletion]("iam.deletion",                 // account, task id
+		store.Expiry(func(d *deletion) time.Time { return d.Ends }))
 	accountSettings = store.Define[settings]("iam.settings", // account
 		store.Index("alias", func(s *settings) []store.Key {
 			if s.Alias == "" {

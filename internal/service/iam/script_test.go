@@ -134,6 +134,7 @@ var (
 	// Blobs are base64 in JSON: of 64 characters of base32, and of a PNG.
 	seedPattern    = regexp.MustCompile(`"Base32StringSeed":"[A-Za-z0-9+/]{86}=="`)
 	picturePattern = regexp.MustCompile(`"QRCodePNG":"iVBORw0KGgo[A-Za-z0-9+/=]*"`)
+	taskPattern    = regexp.MustCompile(`task/aws-service-role/[^" ]*/[0-9a-f]{8}-[0-9a-f-]{27}`)
 	shownID        = regexp.MustCompile(`<[A-Z]{4}-\d+>`)
 )
 
@@ -142,6 +143,10 @@ func (s *script) show(text string) string {
 	text = secret.ReplaceAllString(text, `"SecretAccessKey":"<40 characters>"`)
 	text = seedPattern.ReplaceAllString(text, `"Base32StringSeed":"<seed>"`)
 	text = picturePattern.ReplaceAllString(text, `"QRCodePNG":"<picture>"`)
+	text = taskPattern.ReplaceAllStringFunc(text, func(id string) string {
+		s.values["<TASK-1>"] = id
+		return "<TASK-1>"
+	})
 	text = timePattern.ReplaceAllString(text, `"<time>"`)
 	return idPattern.ReplaceAllStringFunc(text, func(id string) string {
 		if s.names[id] == "" {

@@ -95,6 +95,8 @@ func (s *Service) Register(d *door.Door) {
 	s.registerLoginProfiles(d)
 	s.registerPasswordPolicy(d)
 	s.registerMFADevices(d)
+	s.registerServiceLinked(d)
+	s.registerCredentialReport(d)
 	s.registerAliases(d)
 	s.registerAuthorizationDetails(d)
 	s.registerGroups(d)

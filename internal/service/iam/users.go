@@ -7,6 +7,7 @@ import (
 	"cloister/internal/awsapi"
 	api "cloister/internal/awsapi/iam"
 	"cloister/internal/door"
+	"cloister/internal/guardrail"
 	"cloister/internal/store"
 	"cloister/policy"
 )
@@ -155,7 +156,11 @@ func rename[T any](c *door.Call, tx *store.Tx, k *kind[T], name, newPath, newNam
 			return nil, err
 		}
 	}
+	was := k.arn(v)
 	e.Path, e.Name = or(newPath, e.Path), or(newName, e.Name)
+	if err := guardrail.Moved(tx, e.Account, was, k.arn(v)); err != nil {
+		return nil, err
+	}
 	return &awsapi.None{}, k.put(tx, v)
 }
 
