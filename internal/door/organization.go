@@ -49,6 +49,10 @@ var resourceControlled = map[string]bool{
 // of a service, as policies name it: "sts".
 func HasResourceControl(service string) bool { return resourceControlled[strings.ToLower(service)] }
 
+// retireGrant is the one action of these services that no resource control
+// policy limits.
+const retireGrant = "kms:RetireGrant"
+
 // errClosed is why nothing in a closed account can be reached.
 var errClosed = errors.New("the account is closed")
 
@@ -110,7 +114,7 @@ func (s sides) bind(policies *policy.Policies, action string) {
 		policies.Organization = s.principal.ServiceControl
 	}
 	service, _, _ := strings.Cut(action, ":")
-	if s.resource != nil && HasResourceControl(service) {
+	if s.resource != nil && HasResourceControl(service) && !strings.EqualFold(action, retireGrant) {
 		policies.ResourceOrganization = s.resource.ResourceControl
 	}
 }
