@@ -63,6 +63,7 @@ func TestScripts(t *testing.T) {
 			"damage":     damage,
 			"eventually": eventually,
 			"gofunction": gofunction,
+			"issuer":     issuer,
 			"login":      login,
 			"mode":       mode,
 			"node":       nodeCommand,

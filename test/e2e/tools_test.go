@@ -99,8 +99,10 @@ func awscli(ts *testscript.TestScript, neg bool, args []string) {
 	} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
-	if token := ts.Getenv("AWS_SESSION_TOKEN"); token != "" {
-		cmd.Env = append(cmd.Env, "AWS_SESSION_TOKEN="+token)
+	for _, name := range []string{"AWS_SESSION_TOKEN", "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_WEB_IDENTITY_TOKEN_FILE"} {
+		if value := ts.Getenv(name); value != "" {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
 	}
 	finish(ts, neg, cmd, -1)
 }
