@@ -16,6 +16,7 @@ func (d *Door) commit(c *Call, fn func(tx *store.Tx) error) error {
 	if c.committed {
 		return errTwice
 	}
+	c.readOnly = false
 	err := d.db.Update(c, func(tx *store.Tx) error {
 		if err := c.recheck(tx); err != nil {
 			return err

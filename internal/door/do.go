@@ -68,7 +68,7 @@ func (d *Door) run(c *Call, in any) (out any, err error) {
 	if err := d.healthy(); err != nil {
 		return nil, unavailable(err)
 	}
-	c.readOnly = !e.writes
+	c.readOnly = e.reads
 	c.recheck = func(r store.Reader) error { return d.authorise(c, e, r) }
 	out, err = e.guarded(c, in)
 	return out, d.finish(c, err)

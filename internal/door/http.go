@@ -117,7 +117,7 @@ func (d *Door) decode(c *Call, match *awsapi.Match, r *http.Request, body []byte
 	if !ok {
 		return nil, notAvailable(match.Operation)
 	}
-	c.readOnly = !e.writes
+	c.readOnly = e.reads
 	in := e.newIn()
 	if err := match.Decode(r, body, in); err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strings"
 
 	"cloister/internal/awsapi"
 	"cloister/internal/store"
@@ -14,6 +15,7 @@ type entry struct {
 	op     *awsapi.Operation
 	class  Class
 	writes bool
+	reads  bool // as the audit log says: it changes nothing
 	newIn  func() any
 	// identify finds who calls an operation that is authenticated by its input.
 	identify func(c *Call, in any) error
@@ -26,7 +28,7 @@ type entry struct {
 // leaf. The handler may run more than once.
 func Write[In, Out any](d *Door, op awsapi.Op[In, Out], auth Auth[In], handler func(c *Call, tx *store.Tx, in *In) (*Out, error)) {
 	e := newEntry(op, auth)
-	e.writes = true
+	e.writes, e.reads = true, false
 	e.run = writing(handler)
 	d.register(e)
 }
@@ -88,6 +90,7 @@ func ReadOrWrite[In, Out any](d *Door, op awsapi.Op[In, Out], auth Auth[In], wri
 // state it does so through Call.Commit, once.
 func Act[In, Out any](d *Door, op awsapi.Op[In, Out], auth Auth[In], handler func(c *Call, in *In) (*Out, error)) {
 	e := newEntry(op, auth)
+	e.reads = readsByName(op.Name)
 	e.run = func(c *Call, in any) (any, error) {
 		if err := c.View(c.recheck); err != nil {
 			return nil, err
@@ -97,12 +100,26 @@ func Act[In, Out any](d *Door, op awsapi.Op[In, Out], auth Auth[In], handler fun
 	d.register(e)
 }
 
+// readsByName says whether an operation that is registered with Act changes
+// nothing, as CloudTrail's readOnly has it: the verbs of lists and reads, and
+// what the security services compute.
+func readsByName(name string) bool {
+	switch name {
+	case "Encrypt", "Decrypt", "ReEncrypt", "GenerateMac", "GenerateRandom", "VerifyMac", "Verify", "Sign", "DeriveSharedSecret":
+		return true
+	}
+	return slices.ContainsFunc([]string{
+		"Get", "List", "Describe", "BatchGet", "Search", "Filter", "Check", "Validate", "Simulate", "Decode", "Explain",
+		"GenerateDataKey", "AssumeRole",
+	}, func(verb string) bool { return strings.HasPrefix(name, verb) })
+}
+
 func newEntry[In, Out any](op awsapi.Op[In, Out], auth Auth[In]) *entry {
 	decided := auth.class == ClassPermission || auth.class == ClassToken
 	if auth.class == 0 || decided != (auth.resolve != nil) || (auth.class == ClassToken) != (auth.identify != nil) {
 		panic(fmt.Sprintf("door: %s is registered without its permission", op.Name))
 	}
-	e := &entry{op: op.Operation, class: auth.class, newIn: func() any { return new(In) }}
+	e := &entry{op: op.Operation, class: auth.class, reads: true, newIn: func() any { return new(In) }}
 	if auth.resolve != nil {
 		e.resolve = func(c *Call, r store.Reader, in any) ([]Need, error) { return auth.resolve(c, r, in.(*In)) }
 	}
