@@ -84,6 +84,8 @@ func Start(ctx context.Context, config Config) (_ *Node, err error) {
 			err = errors.Join(err, n.close())
 		}
 	}()
+	n.keepHeadroom()
+	n.inBackground(giveBackAtRest)
 	for _, step := range []func(context.Context) error{n.openDir, n.openStore, n.makeServices, n.listen} {
 		if err := step(ctx); err != nil {
 			return nil, err
