@@ -39,11 +39,11 @@ var passing = []Technique{
 	from(hacking, passProfile("ec2-createlaunchtemplate-createautoscalinggroup", nil, "ec2:CreateLaunchTemplate", LaunchTemplate, "autoscaling:CreateAutoScalingGroup", ScalingGroup)),
 	from(hacking, passProfile("ec2-createlaunchtemplate-updateautoscalinggroup", kinds(ScalingGroup), "ec2:CreateLaunchTemplate", LaunchTemplate, "autoscaling:UpdateAutoScalingGroup", ScalingGroup)),
 
-	pass("ecs-001", "ecs-tasks.amazonaws.com", nil, "ecs:CreateCluster", "*", "ecs:RegisterTaskDefinition", "*", "ecs:CreateService", ContainerService),
-	pass("ecs-002", "ecs-tasks.amazonaws.com", nil, "ecs:CreateCluster", "*", "ecs:RegisterTaskDefinition", "*", "ecs:RunTask", TaskDefinition),
-	pass("ecs-003", "ecs-tasks.amazonaws.com", kinds(Cluster), "ecs:RegisterTaskDefinition", "*", "ecs:CreateService", ContainerService),
-	pass("ecs-004", "ecs-tasks.amazonaws.com", kinds(Cluster), "ecs:RegisterTaskDefinition", "*", "ecs:RunTask", TaskDefinition),
-	pass("ecs-005", "ecs-tasks.amazonaws.com", kinds(ContainerInstance), "ecs:RegisterTaskDefinition", "*", "ecs:StartTask", TaskDefinition),
+	pass("ecs-001", "ecs-tasks.amazonaws.com", nil, "ecs:CreateCluster", Cluster, "ecs:RegisterTaskDefinition", TaskDefinition, "ecs:CreateService", ContainerService),
+	pass("ecs-002", "ecs-tasks.amazonaws.com", nil, "ecs:CreateCluster", Cluster, "ecs:RegisterTaskDefinition", TaskDefinition, "ecs:RunTask", TaskDefinition),
+	pass("ecs-003", "ecs-tasks.amazonaws.com", kinds(Cluster), "ecs:RegisterTaskDefinition", TaskDefinition, "ecs:CreateService", ContainerService),
+	pass("ecs-004", "ecs-tasks.amazonaws.com", kinds(Cluster), "ecs:RegisterTaskDefinition", TaskDefinition, "ecs:RunTask", TaskDefinition),
+	pass("ecs-005", "ecs-tasks.amazonaws.com", kinds(ContainerInstance), "ecs:RegisterTaskDefinition", TaskDefinition, "ecs:StartTask", TaskDefinition),
 	pass("ecs-007", "ecs-tasks.amazonaws.com", kinds(Cluster, TaskDefinition), "ecs:RegisterContainerInstance", Cluster, "ecs:StartTask", TaskDefinition),
 	pass("ecs-008", "ecs-tasks.amazonaws.com", kinds(Cluster, TaskDefinition), "ecs:RunTask", TaskDefinition),
 	pass("ecs-009", "ecs-tasks.amazonaws.com", kinds(ContainerInstance, TaskDefinition), "ecs:StartTask", TaskDefinition),
@@ -51,7 +51,7 @@ var passing = []Technique{
 	pass("batch-001", "ecs-tasks.amazonaws.com", kinds(JobQueue), "batch:RegisterJobDefinition", JobDefinition, "batch:SubmitJob", JobDefinition),
 	passProfile("batch-003", nil, "batch:CreateComputeEnvironment", ComputeEnvironment, "batch:CreateJobQueue", JobQueue, "batch:RegisterJobDefinition", JobDefinition, "batch:SubmitJob", JobDefinition),
 
-	pass("glue-001", "glue.amazonaws.com", nil, "glue:CreateDevEndpoint", DevEndpoint),
+	pass("glue-001", "glue.amazonaws.com", nil, "glue:CreateDevEndpoint", "*"),
 	pass("glue-003", "glue.amazonaws.com", nil, "glue:CreateJob", GlueJob, "glue:StartJobRun", GlueJob),
 	pass("glue-004", "glue.amazonaws.com", nil, "glue:CreateJob", GlueJob, "glue:CreateTrigger", GlueTrigger),
 	pass("glue-005", "glue.amazonaws.com", kinds(GlueJob), "glue:UpdateJob", GlueJob, "glue:StartJobRun", GlueJob),
@@ -59,7 +59,7 @@ var passing = []Technique{
 	pass("glue-007", "glue.amazonaws.com", nil, "glue:CreateSession", GlueSession, "glue:RunStatement", GlueSession),
 
 	pass("cloudformation-001", "cloudformation.amazonaws.com", nil, "cloudformation:CreateStack", Stack),
-	pass("cloudformation-003", "cloudformation.amazonaws.com", nil, "cloudformation:CreateStackSet", StackSet, "cloudformation:CreateStackInstances", StackSet),
+	pass("cloudformation-003", "cloudformation.amazonaws.com", nil, "cloudformation:CreateStackSet", "*", "cloudformation:CreateStackInstances", StackSet),
 	pass("cloudformation-004", "cloudformation.amazonaws.com", kinds(StackSet), "cloudformation:UpdateStackSet", StackSet),
 
 	pass("codebuild-001", "codebuild.amazonaws.com", nil, "codebuild:CreateProject", Project, "codebuild:StartBuild", Project),
@@ -70,12 +70,12 @@ var passing = []Technique{
 	pass("sagemaker-003", "sagemaker.amazonaws.com", nil, "sagemaker:CreateProcessingJob", ProcessingJob),
 
 	pass("apprunner-001", "tasks.apprunner.amazonaws.com", nil, "apprunner:CreateService", AppRunnerService),
-	pass("bedrock-001", "bedrock-agentcore.amazonaws.com", nil, "bedrock-agentcore:CreateCodeInterpreter", CodeInterpreter,
+	pass("bedrock-001", "bedrock-agentcore.amazonaws.com", nil, "bedrock-agentcore:CreateCodeInterpreter", "*",
 		"bedrock-agentcore:StartCodeInterpreterSession", CodeInterpreter, "bedrock-agentcore:InvokeCodeInterpreter", CodeInterpreter),
-	pass("datapipeline-001", "datapipeline.amazonaws.com", nil, "datapipeline:CreatePipeline", "*", "datapipeline:PutPipelineDefinition", "*", "datapipeline:ActivatePipeline", "*"),
+	pass("datapipeline-001", "datapipeline.amazonaws.com", nil, "datapipeline:CreatePipeline", "*", "datapipeline:PutPipelineDefinition", Pipeline, "datapipeline:ActivatePipeline", Pipeline),
 	pass("mwaa-001", "airflow.amazonaws.com", nil, "airflow:CreateEnvironment", Environment),
-	pass("amplify-001", "amplify.amazonaws.com", nil, "amplify:CreateApp", AmplifyApp, "amplify:CreateBranch", AmplifyApp, "amplify:StartJob", AmplifyApp),
-	pass("braket-001", "braket.amazonaws.com", nil, "braket:CreateJob", "*"),
+	pass("amplify-001", "amplify.amazonaws.com", nil, "amplify:CreateApp", "*", "amplify:CreateBranch", AmplifyBranch, "amplify:StartJob", AmplifyJob),
+	pass("braket-001", "braket.amazonaws.com", nil, "braket:CreateJob", BraketJob),
 }
 
 // held is a technique upon something that runs as the role already.

@@ -43,7 +43,10 @@ const (
 	AppRunnerService = "apprunner:service"
 	CodeInterpreter  = "bedrock-agentcore:code-interpreter"
 	Environment      = "airflow:environment"
-	AmplifyApp       = "amplify:app"
+	Pipeline         = "datapipeline:pipeline"
+	AmplifyBranch    = "amplify:branch"
+	AmplifyJob       = "amplify:job"
+	BraketJob        = "braket:job"
 )
 
 // arns has the form of the ARNs of a kind: R stands for the region, A for the
@@ -84,9 +87,12 @@ var arns = map[string]string{
 	TrainingJob:      "arn:aws:sagemaker:R:A:training-job/N",
 	ProcessingJob:    "arn:aws:sagemaker:R:A:processing-job/N",
 	AppRunnerService: "arn:aws:apprunner:R:A:service/N/N",
-	CodeInterpreter:  "arn:aws:bedrock-agentcore:R:A:code-interpreter/N",
+	CodeInterpreter:  "arn:aws:bedrock-agentcore:R:A:code-interpreter-custom/N",
 	Environment:      "arn:aws:airflow:R:A:environment/N",
-	AmplifyApp:       "arn:aws:amplify:R:A:apps/N",
+	Pipeline:         "arn:aws:datapipeline:R:A:pipeline/N",
+	AmplifyBranch:    "arn:aws:amplify:R:A:apps/N/branches/N",
+	AmplifyJob:       "arn:aws:amplify:R:A:apps/N/branches/N/jobs/N",
+	BraketJob:        "arn:aws:braket:R:A:job/N",
 }
 
 // words says in words what must be there.
