@@ -36,7 +36,7 @@ never used, goes to standard error.
 
 A time is a date, a time as in RFC 3339, or how long ago: 36h, 30d. The call goes
 where AWS's environment variables say, or to the node on --data as its root user. It
-needs cloister:ListRoleActivity on the role, and for the comparison iam:GetRole,
+needs cloister:ListPrincipalActivity on the role, and for the comparison iam:GetRole,
 iam:ListRolePolicies, iam:GetRolePolicy, iam:ListAttachedRolePolicies,
 iam:GetPolicy and iam:GetPolicyVersion.`,
 		Example: `  cloister policy generate --role app --since 30d > policy.json
@@ -47,7 +47,7 @@ iam:GetPolicy and iam:GetPolicyVersion.`,
 			if role == "" {
 				return usageError{errors.New("give a --role: its name or its ARN")}
 			}
-			in := &platform.ListRoleActivityRequest{}
+			in := &platform.ListPrincipalActivityRequest{}
 			for text, to := range map[*string]**time.Time{&since: &in.Since, &until: &in.Until} {
 				at, err := parseTime(*text, time.Now())
 				if err != nil {
@@ -108,7 +108,7 @@ type generation struct {
 	Denied   []denial            `json:",omitempty"`
 	Notes    []string
 
-	in     *platform.ListRoleActivityRequest
+	in     *platform.ListPrincipalActivityRequest
 	limits generate.Limits
 	denied bool
 	uses   []generate.Use
@@ -142,7 +142,7 @@ func (g *generation) run(ctx context.Context, o *options, role string) error {
 
 // observe reads what the role did, page by page.
 func (g *generation) observe(ctx context.Context, at *place) error {
-	g.in.Role = &g.Role
+	g.in.Principal = &g.Role
 	byResources := map[generate.Use]bool{}
 	denied := map[denial]int64{}
 	for {
@@ -154,7 +154,7 @@ func (g *generation) observe(ctx context.Context, at *place) error {
 			}
 			NextToken *string
 		}
-		if err := callPlatform(ctx, at, platform.OpListRoleActivity, g.in, &page); err != nil {
+		if err := callPlatform(ctx, at, platform.OpListPrincipalActivity, g.in, &page); err != nil {
 			return err
 		}
 		for _, a := range page.Activity {

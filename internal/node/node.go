@@ -26,6 +26,7 @@ import (
 	"cloister/internal/door"
 	"cloister/internal/guardrail"
 	"cloister/internal/seal"
+	"cloister/internal/service/accessanalyzer/generation"
 	"cloister/internal/service/activity"
 	"cloister/internal/service/explain"
 	"cloister/internal/service/guardrails"
@@ -119,7 +120,7 @@ func (n *Node) openStore(ctx context.Context) error {
 	return nil
 }
 
-func (n *Node) makeServices(context.Context) error {
+func (n *Node) makeServices(ctx context.Context) error {
 	root, err := n.rootCredential()
 	if err != nil {
 		return err
@@ -162,6 +163,12 @@ func (n *Node) makeServices(context.Context) error {
 		"iam": n.iam.Describe, "sts": tokens.Describe, "lambda": n.lambda.Describe, "logs": n.logs.Describe, "kms": n.kms.Describe,
 	}}).Register(n.door)
 	activity.New(n.audit).Register(n.door)
+	generations := generation.New(n.db)
+	generations.Register(n.door)
+	if err := generations.Start(ctx); err != nil {
+		return err
+	}
+	n.onClose(generations.Close)
 	if err := n.lambda.Start(n.plane); err != nil {
 		return err
 	}

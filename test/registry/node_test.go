@@ -140,6 +140,7 @@ var named = map[string]string{
 	"email": "target@example.org", "accountid": "123456789012", "childid": "123456789012", "targetid": "123456789012",
 	"resourceid": "123456789012", "policyid": "p-FullAWSAccess", "content": allowLambda,
 
+	"principalarn": roleARN, "accessrole": roleARN, "cloudtrailarn": "arn:aws:cloudtrail:us-east-1:123456789012:trail/target",
 	"analyzerarn": "arn:aws:access-analyzer:us-east-1:123456789012:analyzer/target", "analyzername": "target", "rulename": "target",
 	"access-analyzer:TagResource.resourcearn":         "arn:aws:access-analyzer:us-east-1:123456789012:analyzer/target",
 	"access-analyzer:UntagResource.resourcearn":       "arn:aws:access-analyzer:us-east-1:123456789012:analyzer/target",

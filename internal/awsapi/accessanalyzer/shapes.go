@@ -76,9 +76,13 @@ var (
 		{Name: "createdAt", Shape: &shapeTimestamp, Traits: awsapi.Required},
 		{Name: "updatedAt", Shape: &shapeTimestamp, Traits: awsapi.Required},
 	}}
-	shapeArchiveRulesList             = awsapi.Shape{Name: "ArchiveRulesList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeArchiveRuleSummary}}
-	shapeBoolean                      = awsapi.Shape{Name: "Boolean", Kind: awsapi.KindBoolean}
-	shapeCheckAccessNotGrantedRequest = awsapi.Shape{Name: "CheckAccessNotGrantedRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+	shapeArchiveRulesList              = awsapi.Shape{Name: "ArchiveRulesList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeArchiveRuleSummary}}
+	shapeBoolean                       = awsapi.Shape{Name: "Boolean", Kind: awsapi.KindBoolean}
+	shapeCancelPolicyGenerationRequest = awsapi.Shape{Name: "CancelPolicyGenerationRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "jobId", Shape: &shapeJobId, Traits: awsapi.Required, Location: awsapi.InURI, LocationName: "jobId"},
+	}}
+	shapeCancelPolicyGenerationResponse = awsapi.Shape{Name: "CancelPolicyGenerationResponse", Kind: awsapi.KindStructure}
+	shapeCheckAccessNotGrantedRequest   = awsapi.Shape{Name: "CheckAccessNotGrantedRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "policyDocument", Shape: &shapeAccessCheckPolicyDocument, Traits: awsapi.Required},
 		{Name: "access", Shape: &shapeCheckAccessNotGrantedRequestAccessList, Traits: awsapi.Required},
 		{Name: "policyType", Shape: &shapeAccessCheckPolicyType, Traits: awsapi.Required},
@@ -111,8 +115,20 @@ var (
 		{Name: "reasons", Shape: &shapeReasonSummaryList},
 	}}
 	shapeCheckNoPublicAccessResult = awsapi.Shape{Name: "CheckNoPublicAccessResult", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"PASS", "FAIL"}}}
-	shapeConditionKeyMap           = awsapi.Shape{Name: "ConditionKeyMap", Kind: awsapi.KindMap, Elem: &awsapi.Member{Shape: &shapeString}, Key: &awsapi.Member{Shape: &shapeString}}
-	shapeConflictException         = awsapi.Shape{Name: "ConflictException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
+	shapeCloudTrailArn             = awsapi.Shape{Name: "CloudTrailArn", Kind: awsapi.KindString, Limits: &awsapi.Limits{Pattern: "arn:[^:]*:cloudtrail:[^:]*:[^:]*:trail/.{1,576}"}}
+	shapeCloudTrailDetails         = awsapi.Shape{Name: "CloudTrailDetails", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "trails", Shape: &shapeTrailList, Traits: awsapi.Required},
+		{Name: "accessRole", Shape: &shapeRoleArn, Traits: awsapi.Required},
+		{Name: "startTime", Shape: &shapeTimestamp, Traits: awsapi.Required},
+		{Name: "endTime", Shape: &shapeTimestamp},
+	}}
+	shapeCloudTrailProperties = awsapi.Shape{Name: "CloudTrailProperties", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "trailProperties", Shape: &shapeTrailPropertiesList, Traits: awsapi.Required},
+		{Name: "startTime", Shape: &shapeTimestamp, Traits: awsapi.Required},
+		{Name: "endTime", Shape: &shapeTimestamp, Traits: awsapi.Required},
+	}}
+	shapeConditionKeyMap   = awsapi.Shape{Name: "ConditionKeyMap", Kind: awsapi.KindMap, Elem: &awsapi.Member{Shape: &shapeString}, Key: &awsapi.Member{Shape: &shapeString}}
+	shapeConflictException = awsapi.Shape{Name: "ConflictException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeString, Traits: awsapi.Required},
 		{Name: "resourceId", Shape: &shapeString, Traits: awsapi.Required},
 		{Name: "resourceType", Shape: &shapeString, Traits: awsapi.Required},
@@ -236,7 +252,20 @@ var (
 		{Name: "externalAccessFindingsStatistics", Shape: &shapeExternalAccessFindingsStatistics},
 		{Name: "unusedAccessFindingsStatistics", Shape: &shapeUnusedAccessFindingsStatistics},
 	}}
-	shapeFindingsStatisticsList     = awsapi.Shape{Name: "FindingsStatisticsList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeFindingsStatistics}}
+	shapeFindingsStatisticsList = awsapi.Shape{Name: "FindingsStatisticsList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeFindingsStatistics}}
+	shapeGeneratedPolicy        = awsapi.Shape{Name: "GeneratedPolicy", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "policy", Shape: &shapeString, Traits: awsapi.Required},
+	}}
+	shapeGeneratedPolicyList       = awsapi.Shape{Name: "GeneratedPolicyList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeGeneratedPolicy}}
+	shapeGeneratedPolicyProperties = awsapi.Shape{Name: "GeneratedPolicyProperties", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "isComplete", Shape: &shapeBoolean},
+		{Name: "principalArn", Shape: &shapePrincipalArn, Traits: awsapi.Required},
+		{Name: "cloudTrailProperties", Shape: &shapeCloudTrailProperties},
+	}}
+	shapeGeneratedPolicyResult = awsapi.Shape{Name: "GeneratedPolicyResult", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "properties", Shape: &shapeGeneratedPolicyProperties, Traits: awsapi.Required},
+		{Name: "generatedPolicies", Shape: &shapeGeneratedPolicyList},
+	}}
 	shapeGetAnalyzedResourceRequest = awsapi.Shape{Name: "GetAnalyzedResourceRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "analyzerArn", Shape: &shapeAnalyzerArn, Traits: awsapi.Required, Location: awsapi.InQuery, LocationName: "analyzerArn"},
 		{Name: "resourceArn", Shape: &shapeResourceArn, Traits: awsapi.Required, Location: awsapi.InQuery, LocationName: "resourceArn"},
@@ -291,6 +320,15 @@ var (
 		{Name: "findingsStatistics", Shape: &shapeFindingsStatisticsList},
 		{Name: "lastUpdatedAt", Shape: &shapeTimestamp},
 	}}
+	shapeGetGeneratedPolicyRequest = awsapi.Shape{Name: "GetGeneratedPolicyRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "jobId", Shape: &shapeJobId, Traits: awsapi.Required, Location: awsapi.InURI, LocationName: "jobId"},
+		{Name: "includeResourcePlaceholders", Shape: &shapeBoolean, Location: awsapi.InQuery, LocationName: "includeResourcePlaceholders"},
+		{Name: "includeServiceLevelTemplate", Shape: &shapeBoolean, Location: awsapi.InQuery, LocationName: "includeServiceLevelTemplate"},
+	}}
+	shapeGetGeneratedPolicyResponse = awsapi.Shape{Name: "GetGeneratedPolicyResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "jobDetails", Shape: &shapeJobDetails, Traits: awsapi.Required},
+		{Name: "generatedPolicyResult", Shape: &shapeGeneratedPolicyResult, Traits: awsapi.Required},
+	}}
 	shapeInlineArchiveRule = awsapi.Shape{Name: "InlineArchiveRule", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "ruleName", Shape: &shapeName, Traits: awsapi.Required},
 		{Name: "filter", Shape: &shapeFilterCriteriaMap, Traits: awsapi.Required},
@@ -304,7 +342,21 @@ var (
 	shapeInvalidParameterException = awsapi.Shape{Name: "InvalidParameterException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeString, Traits: awsapi.Required},
 	}, Error: &awsapi.ErrorInfo{Status: 400}}
-	shapeIssueCode                    = awsapi.Shape{Name: "IssueCode", Kind: awsapi.KindString}
+	shapeIssueCode  = awsapi.Shape{Name: "IssueCode", Kind: awsapi.KindString}
+	shapeJobDetails = awsapi.Shape{Name: "JobDetails", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "jobId", Shape: &shapeJobId, Traits: awsapi.Required},
+		{Name: "status", Shape: &shapeJobStatus, Traits: awsapi.Required},
+		{Name: "startedOn", Shape: &shapeTimestamp, Traits: awsapi.Required},
+		{Name: "completedOn", Shape: &shapeTimestamp},
+		{Name: "jobError", Shape: &shapeJobError},
+	}}
+	shapeJobError = awsapi.Shape{Name: "JobError", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "code", Shape: &shapeJobErrorCode, Traits: awsapi.Required},
+		{Name: "message", Shape: &shapeString, Traits: awsapi.Required},
+	}}
+	shapeJobErrorCode                 = awsapi.Shape{Name: "JobErrorCode", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"AUTHORIZATION_ERROR", "RESOURCE_NOT_FOUND_ERROR", "SERVICE_QUOTA_EXCEEDED_ERROR", "SERVICE_ERROR"}}}
+	shapeJobId                        = awsapi.Shape{Name: "JobId", Kind: awsapi.KindString}
+	shapeJobStatus                    = awsapi.Shape{Name: "JobStatus", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"IN_PROGRESS", "SUCCEEDED", "FAILED", "CANCELED"}}}
 	shapeLearnMoreLink                = awsapi.Shape{Name: "LearnMoreLink", Kind: awsapi.KindString}
 	shapeListAnalyzedResourcesRequest = awsapi.Shape{Name: "ListAnalyzedResourcesRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "analyzerArn", Shape: &shapeAnalyzerArn, Traits: awsapi.Required},
@@ -356,6 +408,16 @@ var (
 		{Name: "findings", Shape: &shapeFindingsListV2, Traits: awsapi.Required},
 		{Name: "nextToken", Shape: &shapeToken},
 	}}
+	shapeListPolicyGenerationsRequest = awsapi.Shape{Name: "ListPolicyGenerationsRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "principalArn", Shape: &shapePrincipalArn, Location: awsapi.InQuery, LocationName: "principalArn"},
+		{Name: "maxResults", Shape: &shapeListPolicyGenerationsRequestMaxResultsInteger, Location: awsapi.InQuery, LocationName: "maxResults"},
+		{Name: "nextToken", Shape: &shapeToken, Location: awsapi.InQuery, LocationName: "nextToken"},
+	}}
+	shapeListPolicyGenerationsRequestMaxResultsInteger = awsapi.Shape{Name: "ListPolicyGenerationsRequestMaxResultsInteger", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 1}}
+	shapeListPolicyGenerationsResponse                 = awsapi.Shape{Name: "ListPolicyGenerationsResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "policyGenerations", Shape: &shapePolicyGenerationList, Traits: awsapi.Required},
+		{Name: "nextToken", Shape: &shapeToken},
+	}}
 	shapeListTagsForResourceRequest = awsapi.Shape{Name: "ListTagsForResourceRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "resourceArn", Shape: &shapeString, Traits: awsapi.Required, Location: awsapi.InURI, LocationName: "resourceArn"},
 	}}
@@ -376,14 +438,26 @@ var (
 		{Name: "substring", Shape: &shapeSubstring},
 		{Name: "value", Shape: &shapeString},
 	}}
-	shapePathElementList = awsapi.Shape{Name: "PathElementList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapePathElement}}
-	shapePolicyDocument  = awsapi.Shape{Name: "PolicyDocument", Kind: awsapi.KindString}
-	shapePolicyType      = awsapi.Shape{Name: "PolicyType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"IDENTITY_POLICY", "RESOURCE_POLICY", "SERVICE_CONTROL_POLICY", "RESOURCE_CONTROL_POLICY"}}}
-	shapePosition        = awsapi.Shape{Name: "Position", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+	shapePathElementList  = awsapi.Shape{Name: "PathElementList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapePathElement}}
+	shapePolicyDocument   = awsapi.Shape{Name: "PolicyDocument", Kind: awsapi.KindString}
+	shapePolicyGeneration = awsapi.Shape{Name: "PolicyGeneration", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "jobId", Shape: &shapeJobId, Traits: awsapi.Required},
+		{Name: "principalArn", Shape: &shapePrincipalArn, Traits: awsapi.Required},
+		{Name: "status", Shape: &shapeJobStatus, Traits: awsapi.Required},
+		{Name: "startedOn", Shape: &shapeTimestamp, Traits: awsapi.Required},
+		{Name: "completedOn", Shape: &shapeTimestamp},
+	}}
+	shapePolicyGenerationDetails = awsapi.Shape{Name: "PolicyGenerationDetails", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "principalArn", Shape: &shapePrincipalArn, Traits: awsapi.Required},
+	}}
+	shapePolicyGenerationList = awsapi.Shape{Name: "PolicyGenerationList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapePolicyGeneration}}
+	shapePolicyType           = awsapi.Shape{Name: "PolicyType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"IDENTITY_POLICY", "RESOURCE_POLICY", "SERVICE_CONTROL_POLICY", "RESOURCE_CONTROL_POLICY"}}}
+	shapePosition             = awsapi.Shape{Name: "Position", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "line", Shape: &shapeInteger, Traits: awsapi.Required},
 		{Name: "column", Shape: &shapeInteger, Traits: awsapi.Required},
 		{Name: "offset", Shape: &shapeInteger, Traits: awsapi.Required},
 	}}
+	shapePrincipalArn  = awsapi.Shape{Name: "PrincipalArn", Kind: awsapi.KindString, Limits: &awsapi.Limits{Pattern: "arn:[^:]*:iam::[^:]*:(role|user)/.{1,576}"}}
 	shapePrincipalMap  = awsapi.Shape{Name: "PrincipalMap", Kind: awsapi.KindMap, Elem: &awsapi.Member{Shape: &shapeString}, Key: &awsapi.Member{Shape: &shapeString}}
 	shapeReasonCode    = awsapi.Shape{Name: "ReasonCode", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"AWS_SERVICE_ACCESS_DISABLED", "DELEGATED_ADMINISTRATOR_DEREGISTERED", "ORGANIZATION_DELETED", "SERVICE_LINKED_ROLE_CREATION_FAILED"}}}
 	shapeReasonSummary = awsapi.Shape{Name: "ReasonSummary", Kind: awsapi.KindStructure, Members: []awsapi.Member{
@@ -392,6 +466,7 @@ var (
 		{Name: "statementId", Shape: &shapeString},
 	}}
 	shapeReasonSummaryList         = awsapi.Shape{Name: "ReasonSummaryList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeReasonSummary}}
+	shapeRegionList                = awsapi.Shape{Name: "RegionList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeString}}
 	shapeResource                  = awsapi.Shape{Name: "Resource", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, HasMax: true, Max: 2048}}
 	shapeResourceArn               = awsapi.Shape{Name: "ResourceArn", Kind: awsapi.KindString, Limits: &awsapi.Limits{Pattern: "arn:[^:]*:[^:]*:[^:]*:[^:]*:.*"}}
 	shapeResourceNotFoundException = awsapi.Shape{Name: "ResourceNotFoundException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
@@ -405,6 +480,7 @@ var (
 		{Name: "totalActiveCrossAccount", Shape: &shapeInteger},
 	}}
 	shapeResourceTypeStatisticsMap     = awsapi.Shape{Name: "ResourceTypeStatisticsMap", Kind: awsapi.KindMap, Elem: &awsapi.Member{Shape: &shapeResourceTypeDetails}, Key: &awsapi.Member{Shape: &shapeResourceType}}
+	shapeRoleArn                       = awsapi.Shape{Name: "RoleArn", Kind: awsapi.KindString, Limits: &awsapi.Limits{Pattern: "arn:[^:]*:iam::[^:]*:role/.{1,576}"}}
 	shapeServiceQuotaExceededException = awsapi.Shape{Name: "ServiceQuotaExceededException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeString, Traits: awsapi.Required},
 		{Name: "resourceId", Shape: &shapeString, Traits: awsapi.Required},
@@ -418,6 +494,14 @@ var (
 	shapeSpan = awsapi.Shape{Name: "Span", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "start", Shape: &shapePosition, Traits: awsapi.Required},
 		{Name: "end", Shape: &shapePosition, Traits: awsapi.Required},
+	}}
+	shapeStartPolicyGenerationRequest = awsapi.Shape{Name: "StartPolicyGenerationRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "policyGenerationDetails", Shape: &shapePolicyGenerationDetails, Traits: awsapi.Required},
+		{Name: "cloudTrailDetails", Shape: &shapeCloudTrailDetails},
+		{Name: "clientToken", Shape: &shapeString},
+	}}
+	shapeStartPolicyGenerationResponse = awsapi.Shape{Name: "StartPolicyGenerationResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "jobId", Shape: &shapeJobId, Traits: awsapi.Required},
 	}}
 	shapeStartResourceScanRequest = awsapi.Shape{Name: "StartResourceScanRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "analyzerArn", Shape: &shapeAnalyzerArn, Traits: awsapi.Required},
@@ -444,8 +528,20 @@ var (
 		{Name: "message", Shape: &shapeString, Traits: awsapi.Required},
 		{Name: "retryAfterSeconds", Shape: &shapeInteger, Location: awsapi.InHeader, LocationName: "Retry-After"},
 	}, Error: &awsapi.ErrorInfo{Status: 429}}
-	shapeTimestamp                    = awsapi.Shape{Name: "Timestamp", Kind: awsapi.KindTimestamp, Time: awsapi.TimeISO8601}
-	shapeToken                        = awsapi.Shape{Name: "Token", Kind: awsapi.KindString}
+	shapeTimestamp = awsapi.Shape{Name: "Timestamp", Kind: awsapi.KindTimestamp, Time: awsapi.TimeISO8601}
+	shapeToken     = awsapi.Shape{Name: "Token", Kind: awsapi.KindString}
+	shapeTrail     = awsapi.Shape{Name: "Trail", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "cloudTrailArn", Shape: &shapeCloudTrailArn, Traits: awsapi.Required},
+		{Name: "regions", Shape: &shapeRegionList},
+		{Name: "allRegions", Shape: &shapeBoolean},
+	}}
+	shapeTrailList       = awsapi.Shape{Name: "TrailList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeTrail}}
+	shapeTrailProperties = awsapi.Shape{Name: "TrailProperties", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "cloudTrailArn", Shape: &shapeCloudTrailArn, Traits: awsapi.Required},
+		{Name: "regions", Shape: &shapeRegionList},
+		{Name: "allRegions", Shape: &shapeBoolean},
+	}}
+	shapeTrailPropertiesList          = awsapi.Shape{Name: "TrailPropertiesList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeTrailProperties}}
 	shapeType                         = awsapi.Shape{Name: "Type", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"ACCOUNT", "ORGANIZATION", "ACCOUNT_UNUSED_ACCESS", "ORGANIZATION_UNUSED_ACCESS", "ACCOUNT_INTERNAL_ACCESS", "ORGANIZATION_INTERNAL_ACCESS"}}}
 	shapeUnprocessableEntityException = awsapi.Shape{Name: "UnprocessableEntityException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeString, Traits: awsapi.Required},

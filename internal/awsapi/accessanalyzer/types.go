@@ -68,6 +68,13 @@ type ArchiveRuleSummary struct {
 	UpdatedAt *time.Time
 }
 
+type CancelPolicyGenerationRequest struct {
+	JobId *string
+}
+
+type CancelPolicyGenerationResponse struct {
+}
+
 type CheckAccessNotGrantedRequest struct {
 	PolicyDocument *string
 	Access         []*Access
@@ -101,6 +108,19 @@ type CheckNoPublicAccessResponse struct {
 	Result  *string
 	Message *string
 	Reasons []*ReasonSummary
+}
+
+type CloudTrailDetails struct {
+	Trails     []*Trail
+	AccessRole *string
+	StartTime  *time.Time
+	EndTime    *time.Time
+}
+
+type CloudTrailProperties struct {
+	TrailProperties []*TrailProperties
+	StartTime       *time.Time
+	EndTime         *time.Time
 }
 
 type CreateAnalyzerRequest struct {
@@ -226,6 +246,21 @@ type FindingsStatistics struct {
 	UnusedAccessFindingsStatistics   *UnusedAccessFindingsStatistics
 }
 
+type GeneratedPolicy struct {
+	Policy *string
+}
+
+type GeneratedPolicyProperties struct {
+	IsComplete           *bool
+	PrincipalArn         *string
+	CloudTrailProperties *CloudTrailProperties
+}
+
+type GeneratedPolicyResult struct {
+	Properties        *GeneratedPolicyProperties
+	GeneratedPolicies []*GeneratedPolicy
+}
+
 type GetAnalyzedResourceRequest struct {
 	AnalyzerArn *string
 	ResourceArn *string
@@ -292,9 +327,33 @@ type GetFindingsStatisticsResponse struct {
 	LastUpdatedAt      *time.Time
 }
 
+type GetGeneratedPolicyRequest struct {
+	JobId                       *string
+	IncludeResourcePlaceholders *bool
+	IncludeServiceLevelTemplate *bool
+}
+
+type GetGeneratedPolicyResponse struct {
+	JobDetails            *JobDetails
+	GeneratedPolicyResult *GeneratedPolicyResult
+}
+
 type InlineArchiveRule struct {
 	RuleName *string
 	Filter   map[string]*Criterion
+}
+
+type JobDetails struct {
+	JobId       *string
+	Status      *string
+	StartedOn   *time.Time
+	CompletedOn *time.Time
+	JobError    *JobError
+}
+
+type JobError struct {
+	Code    *string
+	Message *string
 }
 
 type ListAnalyzedResourcesRequest struct {
@@ -357,6 +416,17 @@ type ListFindingsV2Response struct {
 	NextToken *string
 }
 
+type ListPolicyGenerationsRequest struct {
+	PrincipalArn *string
+	MaxResults   *int64
+	NextToken    *string
+}
+
+type ListPolicyGenerationsResponse struct {
+	PolicyGenerations []*PolicyGeneration
+	NextToken         *string
+}
+
 type ListTagsForResourceRequest struct {
 	ResourceArn *string
 }
@@ -375,6 +445,18 @@ type PathElement struct {
 	Key       *string
 	Substring *Substring
 	Value     *string
+}
+
+type PolicyGeneration struct {
+	JobId        *string
+	PrincipalArn *string
+	Status       *string
+	StartedOn    *time.Time
+	CompletedOn  *time.Time
+}
+
+type PolicyGenerationDetails struct {
+	PrincipalArn *string
 }
 
 type Position struct {
@@ -404,6 +486,16 @@ type Span struct {
 	End   *Position
 }
 
+type StartPolicyGenerationRequest struct {
+	PolicyGenerationDetails *PolicyGenerationDetails
+	CloudTrailDetails       *CloudTrailDetails
+	ClientToken             *string
+}
+
+type StartPolicyGenerationResponse struct {
+	JobId *string
+}
+
 type StartResourceScanRequest struct {
 	AnalyzerArn          *string
 	ResourceArn          *string
@@ -425,6 +517,18 @@ type TagResourceRequest struct {
 }
 
 type TagResourceResponse struct {
+}
+
+type Trail struct {
+	CloudTrailArn *string
+	Regions       []string
+	AllRegions    *bool
+}
+
+type TrailProperties struct {
+	CloudTrailArn *string
+	Regions       []string
+	AllRegions    *bool
 }
 
 type UntagResourceRequest struct {

@@ -2,23 +2,23 @@ package platform
 
 import "time"
 
-// OpListRoleActivity tells which permissions the sessions of a role used, and
-// which they were denied, from the audit log.
-var OpListRoleActivity = define[ListRoleActivityRequest, ListRoleActivityResponse]("ListRoleActivity")
+// OpListPrincipalActivity tells which permissions a user, or the sessions of a
+// role, used, and which they were denied, from the audit log.
+var OpListPrincipalActivity = define[ListPrincipalActivityRequest, ListPrincipalActivityResponse]("ListPrincipalActivity")
 
-// ListRoleActivityRequest asks for a page of what a role did. Since is
+// ListPrincipalActivityRequest asks for a page of what a user or a role did. Since is
 // inclusive, Until exclusive; both count the time at which calls were made.
-type ListRoleActivityRequest struct {
-	Role      *string `api:"required,min=20,max=2048"` // its ARN
+type ListPrincipalActivityRequest struct {
+	Principal *string `api:"required,min=20,max=2048"` // the ARN of the user or role
 	Since     *time.Time
 	Until     *time.Time
 	NextToken *string `api:"min=1,max=64"`
 }
 
-// ListRoleActivityResponse is what one page of the log has: the same permission
+// ListPrincipalActivityResponse is what one page of the log has: the same permission
 // may be in several pages, and a page may have none. NextToken is absent in the
 // last.
-type ListRoleActivityResponse struct {
+type ListPrincipalActivityResponse struct {
 	Activity  []Activity
 	Scanned   int64 // records of the log that were read for the page
 	NextToken *string

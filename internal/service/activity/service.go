@@ -1,5 +1,5 @@
-// Package activity tells what a role did, from the audit log: the platform's
-// operation ListRoleActivity, from which least privilege is derived. It keeps
+// Package activity tells what a user or a role did, from the audit log: the platform's
+// operation ListPrincipalActivity, from which least privilege is derived. It keeps
 // nothing, and reads a bounded part of the log for each page.
 package activity
 
@@ -23,7 +23,7 @@ const (
 	pageEntries = 2_000
 )
 
-// Service answers ListRoleActivity. It is safe for concurrent use.
+// Service answers ListPrincipalActivity. It is safe for concurrent use.
 type Service struct {
 	Audit *audit.Log
 
@@ -37,18 +37,18 @@ func New(log *audit.Log) *Service {
 }
 
 // Register registers the operation. Its permission is
-// cloister:ListRoleActivity, on the role's ARN.
+// cloister:ListPrincipalActivity, on the ARN of the user or role.
 func (s *Service) Register(d *door.Door) {
-	door.Act(d, platform.OpListRoleActivity, door.Permission(func(c *door.Call, _ store.Reader, in *platform.ListRoleActivityRequest) ([]door.Need, error) {
-		need, err := d.About(c, "cloister:ListRoleActivity", awsapi.Val(in.Role))
+	door.Act(d, platform.OpListPrincipalActivity, door.Permission(func(c *door.Call, _ store.Reader, in *platform.ListPrincipalActivityRequest) ([]door.Need, error) {
+		need, err := d.About(c, "cloister:ListPrincipalActivity", awsapi.Val(in.Principal))
 		return []door.Need{need}, err
 	}), s.list)
 }
 
-func (s *Service) list(c *door.Call, in *platform.ListRoleActivityRequest) (*platform.ListRoleActivityResponse, error) {
-	q := query{role: *in.Role, since: awsapi.Val(in.Since), until: awsapi.Val(in.Until)}
-	if !policy.IsARN(q.role) {
-		return nil, awsapi.Errorf("ValidationException", "%q is not the ARN of a role.", q.role)
+func (s *Service) list(c *door.Call, in *platform.ListPrincipalActivityRequest) (*platform.ListPrincipalActivityResponse, error) {
+	q := query{principal: *in.Principal, since: awsapi.Val(in.Since), until: awsapi.Val(in.Until)}
+	if !policy.IsARN(q.principal) {
+		return nil, awsapi.Errorf("ValidationException", "%q is not the ARN of a user or role.", q.principal)
 	}
 	if !q.until.IsZero() && !q.since.Before(q.until) {
 		return nil, awsapi.Errorf("ValidationException", "Since must be before Until.")
@@ -73,7 +73,7 @@ func (s *Service) list(c *door.Call, in *platform.ListRoleActivityRequest) (*pla
 
 // page reads a part of the log from index next on, up to end: the log as it was
 // when the first page was asked for, so that reading does not chase its own record.
-func (s *Service) page(ctx context.Context, q *query, next, end int64) (*platform.ListRoleActivityResponse, error) {
+func (s *Service) page(ctx context.Context, q *query, next, end int64) (*platform.ListPrincipalActivityResponse, error) {
 	found := tally{}
 	last := min(end, next+s.records)
 	from := next
@@ -88,7 +88,7 @@ func (s *Service) page(ctx context.Context, q *query, next, end int64) (*platfor
 			}
 		}
 	}
-	out := &platform.ListRoleActivityResponse{Activity: found.sorted(), Scanned: next - from}
+	out := &platform.ListPrincipalActivityResponse{Activity: found.sorted(), Scanned: next - from}
 	if next < end {
 		out.NextToken = awsapi.Ptr(token(next, end))
 	}

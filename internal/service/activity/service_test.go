@@ -53,12 +53,12 @@ func lacked(resource string) audit.Need {
 }
 
 // all asks page by page and adds the pages up, "action resource allowed" by count.
-func (w *world) all(in platform.ListRoleActivityRequest) (sum map[string]int64, pages int) {
+func (w *world) all(in platform.ListPrincipalActivityRequest) (sum map[string]int64, pages int) {
 	w.t.Helper()
-	in.Role = awsapi.Ptr(role)
+	in.Principal = awsapi.Ptr(role)
 	sum = map[string]int64{}
 	for {
-		out, err := door.Do(context.Background(), w.Door, w.Root(), platform.OpListRoleActivity, &in)
+		out, err := door.Do(context.Background(), w.Door, w.Root(), platform.OpListPrincipalActivity, &in)
 		if err != nil {
 			w.t.Fatal(err)
 		}
@@ -75,7 +75,7 @@ func (w *world) all(in platform.ListRoleActivityRequest) (sum map[string]int64, 
 	}
 }
 
-func (w *world) want(in platform.ListRoleActivityRequest, want map[string]int64) {
+func (w *world) want(in platform.ListPrincipalActivityRequest, want map[string]int64) {
 	w.t.Helper()
 	got, _ := w.all(in)
 	if fmt.Sprint(got) != fmt.Sprint(want) {
@@ -91,10 +91,10 @@ func TestWhatARoleDid(t *testing.T) {
 	w.did(role+"2", 3, audit.Allowed, used("e"))
 	w.did("", 3, audit.Allowed, used("f"))
 	w.did(role, 4, audit.Allowed)
-	w.want(platform.ListRoleActivityRequest{}, map[string]int64{
+	w.want(platform.ListPrincipalActivityRequest{}, map[string]int64{
 		"s3:GetObject arn:aws:s3:::b/a true": 2, "s3:GetObject arn:aws:s3:::b/b true": 1, "s3:GetObject arn:aws:s3:::b/d false": 1,
 	})
-	out, err := w.s.page(context.Background(), &query{role: role}, 0, w.Audit.Size())
+	out, err := w.s.page(context.Background(), &query{principal: role}, 0, w.Audit.Size())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,20 @@ func TestAFederatedUserIsNoRole(t *testing.T) {
 	if err := w.Audit.Append(rec); err != nil {
 		t.Fatal(err)
 	}
-	w.want(platform.ListRoleActivityRequest{}, nil)
+	w.want(platform.ListPrincipalActivityRequest{}, nil)
+}
+
+func TestWhatAUserDid(t *testing.T) {
+	w := newWorld(t)
+	user := "arn:aws:iam::123456789012:user/u"
+	rec := &audit.Record{Outcome: audit.Allowed, Needs: []audit.Need{used("a")}, Principal: audit.Principal{Type: "IAMUser", ARN: user}}
+	if err := w.Audit.Append(rec); err != nil {
+		t.Fatal(err)
+	}
+	out, err := door.Do(context.Background(), w.Door, w.Root(), platform.OpListPrincipalActivity, &platform.ListPrincipalActivityRequest{Principal: &user})
+	if err != nil || len(out.Activity) != 1 {
+		t.Errorf("%+v, %v", out, err)
+	}
 }
 
 func TestTimes(t *testing.T) {
@@ -120,8 +133,8 @@ func TestTimes(t *testing.T) {
 		w.did(role, i-14, audit.Allowed, used("late")) // a long call, written when it ended
 	}
 	w.s.records = 7
-	between := func(from, to int) platform.ListRoleActivityRequest {
-		return platform.ListRoleActivityRequest{
+	between := func(from, to int) platform.ListPrincipalActivityRequest {
+		return platform.ListPrincipalActivityRequest{
 			Since: awsapi.Ptr(noon.Add(time.Duration(from) * time.Minute)), Until: awsapi.Ptr(noon.Add(time.Duration(to) * time.Minute)),
 		}
 	}
@@ -141,12 +154,12 @@ func TestPagesAreBounded(t *testing.T) {
 		w.did(role, 0, audit.Allowed, used(fmt.Sprint(i)))
 	}
 	w.s.entries = 4
-	if sum, pages := w.all(platform.ListRoleActivityRequest{}); len(sum) != 50 || pages != 13 {
+	if sum, pages := w.all(platform.ListPrincipalActivityRequest{}); len(sum) != 50 || pages != 13 {
 		t.Errorf("%d permissions on %d pages", len(sum), pages)
 	}
 	w.s.records, w.s.entries = 10, 1000
 	// the calls of the pages before are in the log by now, and in none of the pages
-	if sum, pages := w.all(platform.ListRoleActivityRequest{}); len(sum) != 50 || pages != 7 {
+	if sum, pages := w.all(platform.ListPrincipalActivityRequest{}); len(sum) != 50 || pages != 7 {
 		t.Errorf("%d permissions on %d pages", len(sum), pages)
 	}
 }
@@ -154,17 +167,17 @@ func TestPagesAreBounded(t *testing.T) {
 func TestWhatIsRefused(t *testing.T) {
 	w := newWorld(t)
 	w.did(role, 0, audit.Allowed, used("a"))
-	for name, in := range map[string]platform.ListRoleActivityRequest{
+	for name, in := range map[string]platform.ListPrincipalActivityRequest{
 		"no role":          {},
-		"no ARN":           {Role: awsapi.Ptr("a role without an ARN")},
-		"no time between":  {Role: awsapi.Ptr(role), Since: &noon, Until: &noon},
-		"no token":         {Role: awsapi.Ptr(role), NextToken: awsapi.Ptr("x")},
-		"half a token":     {Role: awsapi.Ptr(role), NextToken: awsapi.Ptr("AAAAAAAAAAA")},
-		"token of nothing": {Role: awsapi.Ptr(role), NextToken: awsapi.Ptr(token(0, 1<<40))},
-		"negative token":   {Role: awsapi.Ptr(role), NextToken: awsapi.Ptr(token(-1, 1))},
-		"backward token":   {Role: awsapi.Ptr(role), NextToken: awsapi.Ptr(token(1, 0))},
+		"no ARN":           {Principal: awsapi.Ptr("a role without an ARN")},
+		"no time between":  {Principal: awsapi.Ptr(role), Since: &noon, Until: &noon},
+		"no token":         {Principal: awsapi.Ptr(role), NextToken: awsapi.Ptr("x")},
+		"half a token":     {Principal: awsapi.Ptr(role), NextToken: awsapi.Ptr("AAAAAAAAAAA")},
+		"token of nothing": {Principal: awsapi.Ptr(role), NextToken: awsapi.Ptr(token(0, 1<<40))},
+		"negative token":   {Principal: awsapi.Ptr(role), NextToken: awsapi.Ptr(token(-1, 1))},
+		"backward token":   {Principal: awsapi.Ptr(role), NextToken: awsapi.Ptr(token(1, 0))},
 	} {
-		_, err := door.Do(context.Background(), w.Door, w.Root(), platform.OpListRoleActivity, &in)
+		_, err := door.Do(context.Background(), w.Door, w.Root(), platform.OpListPrincipalActivity, &in)
 		var wire *awsapi.Error
 		if !errors.As(err, &wire) || wire.Code != "ValidationException" {
 			t.Errorf("%s: %v", name, err)
@@ -174,9 +187,9 @@ func TestWhatIsRefused(t *testing.T) {
 
 func TestThePermissionIsOnTheRole(t *testing.T) {
 	w := newWorld(t)
-	u := w.User("u", `{"Statement":{"Effect":"Allow","Action":"cloister:ListRoleActivity","Resource":"`+role+`"}}`)
+	u := w.User("u", `{"Statement":{"Effect":"Allow","Action":"cloister:ListPrincipalActivity","Resource":"`+role+`"}}`)
 	for arn, ok := range map[string]bool{role: true, role + "2": false} {
-		_, err := door.Do(context.Background(), w.Door, u, platform.OpListRoleActivity, &platform.ListRoleActivityRequest{Role: &arn})
+		_, err := door.Do(context.Background(), w.Door, u, platform.OpListPrincipalActivity, &platform.ListPrincipalActivityRequest{Principal: &arn})
 		if (err == nil) != ok {
 			t.Errorf("%s: %v", arn, err)
 		}

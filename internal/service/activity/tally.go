@@ -13,7 +13,7 @@ import (
 
 // query selects records.
 type query struct {
-	role         string
+	principal    string
 	since, until time.Time
 }
 
@@ -25,12 +25,23 @@ type permission struct {
 	allowed                          bool
 }
 
-// count adds what a record says of the role's sessions. The permissions of a
+// matches says whether a record is of the user, or of a session of the role. The
+// role of a federated user is the user who vouches, and none of that.
+func (q *query) matches(rec *audit.Record) bool {
+	switch rec.Principal.Type {
+	case "AssumedRole":
+		return rec.Principal.RoleARN == q.principal
+	case "IAMUser":
+		return rec.Principal.ARN == q.principal
+	}
+	return false
+}
+
+// count adds what a record says of the principal. The permissions of a
 // call that was refused in the end were of no use, so that only the one that it
 // lacked counts.
 func (q *query) count(rec *audit.Record, to tally) {
-	if rec.Principal.RoleARN != q.role || rec.Principal.Type != "AssumedRole" ||
-		rec.Time.Before(q.since) || !q.until.IsZero() && !rec.Time.Before(q.until) {
+	if !q.matches(rec) || rec.Time.Before(q.since) || !q.until.IsZero() && !rec.Time.Before(q.until) {
 		return
 	}
 	for i := range rec.Needs {
