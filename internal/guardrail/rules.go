@@ -28,6 +28,7 @@ const (
 	FullAccess        = "CLO-IAM-001"
 	OpenTrust         = "CLO-IAM-002"
 	AdministratorRole = "CLO-IAM-003"
+	SharedIssuer      = "CLO-IAM-004"
 	OldRuntime        = "CLO-LAMBDA-001"
 	EnvironmentSecret = "CLO-SECRET-001"
 	CodeSecret        = "CLO-SECRET-002"
@@ -39,6 +40,7 @@ var rules = []Rule{
 	{ID: FullAccess, Name: "no-full-access-policy", Title: "No customer policy gives every action on every resource", Severity: Critical},
 	{ID: OpenTrust, Name: "no-open-trust", Title: "No role's trust policy is open to everyone", Severity: Critical},
 	{ID: AdministratorRole, Name: "no-administrator-functions", Title: "No role that a function can take has AdministratorAccess", Severity: Critical, Exemptions: true},
+	{ID: SharedIssuer, Name: "no-shared-issuer-trust", Title: "No role trusts everybody whom a shared identity provider knows", Severity: Critical},
 	{ID: OldRuntime, Name: "no-unsupported-runtimes", Title: "No function runs on a runtime that its makers no longer support", Severity: High},
 	{ID: EnvironmentSecret, Name: "no-secrets-in-environment", Title: "No function's environment holds a secret in clear text", Severity: Critical, Exemptions: true},
 	{ID: CodeSecret, Name: "no-secrets-in-code", Title: "No function's code holds a secret in clear text", Severity: Critical, Exemptions: true},

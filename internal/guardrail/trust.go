@@ -2,19 +2,24 @@ package guardrail
 
 import (
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"math/big"
-	"strings"
 	"time"
 
 	"cloister/internal/store"
 	"cloister/policy"
 )
 
-// TrustPolicy asks whether a role may have a trust policy (CLO-IAM-002). The
-// subject is the role.
+// TrustPolicy asks whether a role may have a trust policy (CLO-IAM-002,
+// CLO-IAM-004). The subject is the role.
 func (g *Guardrails) TrustPolicy(tx *store.Tx, s *Subject, trust *policy.Policy) error {
+	if err := openTrust(tx, s, trust); err != nil {
+		return err
+	}
+	return sharedTrust(tx, s, trust)
+}
+
+func openTrust(tx *store.Tx, s *Subject, trust *policy.Policy) error {
 	return apply(tx, OpenTrust, s, func(*Setting) (*violation, error) {
 		who, open := openTo(s, trust)
 		if !open {
@@ -86,16 +91,10 @@ func strangers(account string, now time.Time) []stranger {
 	}
 	foreign[1].context["sts:externalid"] = []string{invented()}
 	foreign[1].context["aws:principalorgid"] = []string{"o-" + invented()}
-	known := vantages(account, "", now)
-	for i := range known {
-		known[i].principal = policy.Principal{Kind: policy.PrincipalFederated, Provider: invented() + ".example"}
-		for _, key := range []string{"aws:principalaccount", "aws:principalarn", "aws:principaltype", "aws:userid"} {
-			delete(known[i].context, key)
-		}
-	}
+	known := webViews(account, now, policy.Principal{Kind: policy.PrincipalFederated, Provider: invented() + ".example"})
 	return []stranger{
 		{"everybody with an AWS account", "sts:AssumeRole", foreign},
-		{"everybody with a login anywhere", "sts:AssumeRoleWithWebIdentity", known},
+		{"everybody with a login anywhere", webIdentity, known},
 	}
 }
 
@@ -130,32 +129,9 @@ func lets(trust *policy.Policy, role, account, service string) (bool, error) {
 // withoutConditions is a policy without conditions and without the denials that
 // had one; nil if nothing is left.
 func withoutConditions(p *policy.Policy) (*policy.Policy, error) {
-	var tree struct{ Statement json.RawMessage }
-	if err := json.Unmarshal(p.Text(), &tree); err != nil {
-		return nil, fmt.Errorf("a policy that parsed: %w", err)
-	}
-	var all []map[string]any
-	list := strings.TrimSpace(string(tree.Statement))
-	if !strings.HasPrefix(list, "[") {
-		list = "[" + list + "]"
-	}
-	if err := json.Unmarshal([]byte(list), &all); err != nil {
-		return nil, fmt.Errorf("a policy that parsed: %w", err)
-	}
-	var bare []map[string]any
-	for _, statement := range all {
-		if _, conditional := statement["Condition"]; conditional && statement["Effect"] == "Deny" {
-			continue
-		}
+	return edited(p, func(statement map[string]any) bool {
+		_, conditional := statement["Condition"]
 		delete(statement, "Condition")
-		bare = append(bare, statement)
-	}
-	if bare == nil {
-		return nil, nil
-	}
-	text, err := json.Marshal(map[string]any{"Version": "2012-10-17", "Statement": bare})
-	if err != nil {
-		return nil, err
-	}
-	return policy.Parse(p.Kind(), text)
+		return !conditional || statement["Effect"] != "Deny"
+	})
 }

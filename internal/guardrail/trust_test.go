@@ -25,6 +25,40 @@ func TestOpenTrust(t *testing.T) {
 	})
 }
 
+// TestSharedIssuers reads testdata/sharedissuer.txt likewise: whose users are
+// trusted, or "no".
+func TestSharedIssuers(t *testing.T) {
+	eachCase(t, "testdata/sharedissuer.txt", func(t *testing.T, statements string) string {
+		trust := parse(t, policy.KindTrust, `{"Version":"2012-10-17","Statement":[`+statements+`]}`)
+		for i := range sharedIssuers {
+			open, err := sharedIssuers[i].lets(&app, trust)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if open {
+				return sharedIssuers[i].name
+			}
+		}
+		return "no"
+	})
+}
+
+// What every shared issuer's refusal advises is let pass.
+func TestAdviceForSharedIssuers(t *testing.T) {
+	for i := range sharedIssuers {
+		issuer := &sharedIssuers[i]
+		statement := `{"Effect":"Allow","Principal":{"Federated":"arn:aws:iam::123456789012:oidc-provider/` + issuer.address + `"},"Action":"sts:AssumeRoleWithWebIdentity"`
+		bare := parse(t, policy.KindTrust, `{"Statement":`+statement+`}}`)
+		advised := parse(t, policy.KindTrust, `{"Statement":`+statement+`,"Condition":{"StringLike":{"`+issuer.address+`:sub":"`+issuer.advice+`"}}}}`)
+		if open, err := issuer.lets(&app, bare); err != nil || !open {
+			t.Errorf("%s without a condition: %v %v", issuer.name, open, err)
+		}
+		if open, err := issuer.lets(&app, advised); err != nil || open {
+			t.Errorf("%s as advised: %v %v", issuer.name, open, err)
+		}
+	}
+}
+
 // TestTrustLetsLambda reads testdata/letslambda.txt likewise.
 func TestTrustLetsLambda(t *testing.T) {
 	eachCase(t, "testdata/letslambda.txt", func(t *testing.T, statements string) string {
