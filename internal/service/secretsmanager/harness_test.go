@@ -1,0 +1,238 @@
+package secretsmanager
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"cloister/internal/awsapi"
+	kms "cloister/internal/awsapi/kms"
+	lambda "cloister/internal/awsapi/lambda"
+	api "cloister/internal/awsapi/secretsmanager"
+	"cloister/internal/door"
+	"cloister/internal/door/doortest"
+	"cloister/internal/store"
+	"cloister/policy"
+)
+
+// start is the time at which every test begins.
+var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+const (
+	function = "arn:aws:lambda:us-east-1:123456789012:function:rotate"
+	anyVia   = `{"Statement":{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"kms:*","Resource":"*","Condition":{"StringEquals":{"kms:ViaService":"secretsmanager.us-east-1.amazonaws.com"}}}}`
+)
+
+// harness is the service behind a real door, with a clock that only tests move
+// and a KMS and a Lambda of the tests. What is due is done when tests say so.
+type harness struct {
+	*doortest.Harness
+	t       testing.TB
+	service *Service
+	root    *door.Principal
+
+	mu     sync.Mutex
+	time   time.Time
+	broken bool                                    // KMS's keys
+	invoke func(e event) (failed bool, stop error) // the rotation function
+	events []event
+}
+
+func newHarness(t testing.TB) *harness {
+	t.Helper()
+	h := &harness{t: t, time: start}
+	h.Harness = doortest.New(t, []*awsapi.Service{&api.Service, &kms.Service, &lambda.Service}, func(_ *doortest.Harness, c *door.Config) {
+		c.Now = h.now
+	})
+	h.root = h.Root()
+	h.restart()
+	h.service.Register(h.Door)
+	h.registerKMS()
+	h.registerLambda()
+	t.Cleanup(func() { h.check(t) })
+	return h
+}
+
+// restart is a process that ended and one that takes over, but for the door.
+func (h *harness) restart() {
+	s := New(h.DB)
+	s.now, s.door = h.now, h.Door
+	if h.service == nil {
+		h.service = s
+		return
+	}
+	h.service.wake, h.service.read = s.wake, s.read
+}
+
+func (h *harness) now() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.time
+}
+
+func (h *harness) pass(d time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.time = h.time.Add(d)
+}
+
+// fataler is a testing.TB or a *rapid.T.
+type fataler interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+func (h *harness) check(t fataler) {
+	t.Helper()
+	if err := h.DB.View(context.Background(), h.service.Check); err != nil {
+		t.Fatalf("check: %v", err)
+	}
+}
+
+// sealedKey is the ciphertext of the tests' KMS.
+type sealedKey struct {
+	KeyID   string
+	Context map[string]string
+	Data    []byte
+}
+
+// registerKMS puts a KMS behind the door whose managed key is for everybody by
+// way of the service, and whose others are for whom IAM lets use them.
+func (h *harness) registerKMS() {
+	need := func(c *door.Call, action, keyID string, context map[string]string) []door.Need {
+		n := door.Need{Action: action, Resource: keyID, Context: policy.MapContext{}}
+		if via := c.CalledVia(); len(via) > 0 && via[len(via)-1] == "secretsmanager.amazonaws.com" {
+			n.Context["kms:viaservice"] = []string{"secretsmanager.us-east-1.amazonaws.com"}
+		}
+		for k, v := range context {
+			n.Context["kms:encryptioncontext:"+lower(k)] = []string{v}
+		}
+		if keyID == managedKey {
+			p, _ := policy.Parse(policy.KindResource, []byte(anyVia))
+			n.Resource, n.ResourcePolicy = "arn:aws:kms:us-east-1:123456789012:key/managed", &policy.Named{Name: "managed", Policy: p}
+		}
+		return []door.Need{n}
+	}
+	door.Act(h.Door, kms.OpGenerateDataKey, door.Permission(func(c *door.Call, _ store.Reader, in *kms.GenerateDataKeyRequest) ([]door.Need, error) {
+		return need(c, "kms:GenerateDataKey", *in.KeyId, in.EncryptionContext), nil
+	}), func(c *door.Call, in *kms.GenerateDataKeyRequest) (*kms.GenerateDataKeyResponse, error) {
+		if h.broken {
+			return nil, awsapi.Errorf("DisabledException", "the key is disabled")
+		}
+		key := []byte("0123456789abcdef0123456789abcdef")
+		blob, err := json.Marshal(sealedKey{*in.KeyId, in.EncryptionContext, key})
+		return &kms.GenerateDataKeyResponse{CiphertextBlob: blob, Plaintext: append([]byte{}, key...), KeyId: in.KeyId}, err
+	})
+	door.Act(h.Door, kms.OpDecrypt, door.Permission(func(c *door.Call, _ store.Reader, in *kms.DecryptRequest) ([]door.Need, error) {
+		var k sealedKey
+		_ = json.Unmarshal(in.CiphertextBlob, &k)
+		return need(c, "kms:Decrypt", k.KeyID, in.EncryptionContext), nil
+	}), func(c *door.Call, in *kms.DecryptRequest) (*kms.DecryptResponse, error) {
+		var k sealedKey
+		if err := json.Unmarshal(in.CiphertextBlob, &k); err != nil || h.broken {
+			return nil, awsapi.Errorf("DisabledException", "the key is disabled")
+		}
+		for name, v := range k.Context {
+			if in.EncryptionContext[name] != v {
+				return nil, awsapi.Errorf("InvalidCiphertextException", "another context")
+			}
+		}
+		return &kms.DecryptResponse{Plaintext: k.Data, KeyId: &k.KeyID}, nil
+	})
+}
+
+func lower(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}
+
+// registerLambda puts a Lambda behind the door that has one function, which
+// Secrets Manager may invoke for this account's secrets.
+func (h *harness) registerLambda() {
+	door.Act(h.Door, lambda.OpInvoke, door.Permission(func(c *door.Call, _ store.Reader, in *lambda.InvocationRequest) ([]door.Need, error) {
+		p, err := policy.Parse(policy.KindResource, []byte(`{"Statement":{"Effect":"Allow","Principal":{"Service":"secretsmanager.amazonaws.com"},"Action":"lambda:InvokeFunction","Resource":"`+function+`","Condition":{"ArnLike":{"aws:SourceArn":"arn:aws:secretsmanager:us-east-1:123456789012:secret:*"},"StringEquals":{"aws:SourceAccount":"123456789012"}}}}`))
+		return []door.Need{{Action: "lambda:InvokeFunction", Resource: *in.FunctionName, ResourcePolicy: &policy.Named{Name: function, Policy: p}}}, err
+	}), func(c *door.Call, in *lambda.InvocationRequest) (*lambda.InvocationResponse, error) {
+		if *in.FunctionName != function {
+			return nil, awsapi.Errorf("ResourceNotFoundException", "Function not found: %s", *in.FunctionName)
+		}
+		if val(in.InvocationType) == "DryRun" {
+			return &lambda.InvocationResponse{StatusCode: ptr(int64(204))}, nil
+		}
+		var e event
+		if err := json.Unmarshal(in.Payload, &e); err != nil {
+			return nil, err
+		}
+		h.mu.Lock()
+		h.events = append(h.events, e)
+		h.mu.Unlock()
+		failed, err := h.invoke(e)
+		out := &lambda.InvocationResponse{StatusCode: ptr(int64(200))}
+		if failed {
+			out.FunctionError = ptr("Unhandled")
+		}
+		return out, err
+	})
+}
+
+// rotationFunction does the four steps as AWS's templates do, as root.
+func (h *harness) rotationFunction(e event) (failed bool, stop error) {
+	get := func(stage string) (*api.GetSecretValueResponse, error) {
+		return try(h, h.root, api.OpGetSecretValue, &api.GetSecretValueRequest{SecretId: &e.SecretID, VersionId: nil, VersionStage: &stage})
+	}
+	switch e.Step {
+	case "createSecret":
+		if _, err := try(h, h.root, api.OpGetSecretValue, &api.GetSecretValueRequest{SecretId: &e.SecretID, VersionId: &e.ClientRequestToken, VersionStage: ptr(pending)}); err == nil {
+			return false, nil
+		}
+		_, err := try(h, h.root, api.OpPutSecretValue, &api.PutSecretValueRequest{
+			SecretId: &e.SecretID, ClientRequestToken: &e.ClientRequestToken, SecretString: ptr("new for " + e.ClientRequestToken), VersionStages: []string{pending},
+		})
+		return err != nil, nil
+	case "testSecret":
+		_, err := get(pending)
+		return err != nil, nil
+	case "finishSecret":
+		now, err := get(current)
+		if err != nil {
+			return true, nil
+		}
+		if *now.VersionId == e.ClientRequestToken {
+			return false, nil
+		}
+		_, err = try(h, h.root, api.OpUpdateSecretVersionStage, &api.UpdateSecretVersionStageRequest{
+			SecretId: &e.SecretID, VersionStage: ptr(current), MoveToVersionId: &e.ClientRequestToken, RemoveFromVersionId: now.VersionId,
+		})
+		return err != nil, nil
+	}
+	return false, nil
+}
+
+func try[In, Out any](h *harness, who *door.Principal, op awsapi.Op[In, Out], in *In) (*Out, error) {
+	return door.Do(context.Background(), h.Door, who, op, in)
+}
+
+func do[In, Out any](h *harness, t fataler, op awsapi.Op[In, Out], in *In) *Out {
+	t.Helper()
+	out, err := try(h, h.root, op, in)
+	if err != nil {
+		t.Fatalf("%s: %v", op, err)
+	}
+	return out
+}
+
+func wantCode(t testing.TB, err error, code string) {
+	t.Helper()
+	var e *awsapi.Error
+	if !errors.As(err, &e) || e.Code != code {
+		t.Errorf("want %s: %v", code, err)
+	}
+}
