@@ -10,10 +10,12 @@ import (
 	"cloister/internal/awsapi/lambda"
 	"cloister/internal/awsapi/logs"
 	"cloister/internal/awsapi/organizations"
+	"cloister/internal/awsapi/secretsmanager"
+	"cloister/internal/awsapi/ssm"
 	"cloister/internal/awsapi/sts"
 )
 
-var generated = []*awsapi.Service{&accessanalyzer.Service, &iam.Service, &kms.Service, &lambda.Service, &logs.Service, &organizations.Service, &sts.Service}
+var generated = []*awsapi.Service{&accessanalyzer.Service, &iam.Service, &kms.Service, &lambda.Service, &logs.Service, &organizations.Service, &secretsmanager.Service, &ssm.Service, &sts.Service}
 
 func TestEveryGeneratedPatternCompiles(t *testing.T) {
 	for _, s := range generated {

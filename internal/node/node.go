@@ -20,6 +20,8 @@ import (
 	logsapi "cloister/internal/awsapi/logs"
 	orgsapi "cloister/internal/awsapi/organizations"
 	"cloister/internal/awsapi/platform"
+	smapi "cloister/internal/awsapi/secretsmanager"
+	ssmapi "cloister/internal/awsapi/ssm"
 	stsapi "cloister/internal/awsapi/sts"
 	"cloister/internal/blob"
 	"cloister/internal/dial"
@@ -36,6 +38,8 @@ import (
 	"cloister/internal/service/logs"
 	"cloister/internal/service/organizations"
 	"cloister/internal/service/sealing"
+	"cloister/internal/service/secretsmanager"
+	"cloister/internal/service/ssm"
 	"cloister/internal/service/sts"
 	"cloister/internal/store"
 )
@@ -64,7 +68,7 @@ type Node struct {
 
 // Services are the services that a node has: AWS's and the platform's own.
 func Services() []*awsapi.Service {
-	return []*awsapi.Service{&iamapi.Service, &stsapi.Service, &lambdaapi.Service, &logsapi.Service, &kmsapi.Service, &analyzerapi.Service, &orgsapi.Service, &platform.Service}
+	return []*awsapi.Service{&iamapi.Service, &stsapi.Service, &lambdaapi.Service, &logsapi.Service, &kmsapi.Service, &smapi.Service, &ssmapi.Service, &analyzerapi.Service, &orgsapi.Service, &platform.Service}
 }
 
 // Start opens the data directory and serves. The node answers when Start has
@@ -157,10 +161,14 @@ func (n *Node) makeServices(ctx context.Context) error {
 	n.kms.Register(n.door)
 	n.lambda.Register(n.door)
 	n.startAnalyzer()
+	secrets, parameters := secretsmanager.New(n.db), ssm.New(n.db)
+	secrets.Register(n.door)
+	parameters.Register(n.door)
 	guardrails.Register(n.door)
 	sealing.New(n.keys, Account).Register(n.door)
 	explain.New(explain.Config{Audit: n.audit, Principals: n.iam, Views: map[string]explain.View{
 		"iam": n.iam.Describe, "sts": tokens.Describe, "lambda": n.lambda.Describe, "logs": n.logs.Describe, "kms": n.kms.Describe,
+		"secretsmanager": secrets.Describe, "ssm": parameters.Describe,
 	}}).Register(n.door)
 	activity.New(n.audit).Register(n.door)
 	generations := generation.New(n.db)
@@ -174,6 +182,8 @@ func (n *Node) makeServices(ctx context.Context) error {
 	}
 	n.onClose(n.stopFunctions)
 	n.inBackground(n.orgs.Run)
+	n.inBackground(secrets.Run)
+	n.inBackground(parameters.Run)
 	return nil
 }
 

@@ -122,6 +122,9 @@ const (
 	trust       = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
 	roleARN     = "arn:aws:iam::123456789012:role/target"
 
+	allowAll  = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"secretsmanager:*","Resource":"*"}]}`
+	versionID = "00000000-0000-0000-0000-000000000001"
+
 	logGroupARN = "arn:aws:logs:us-east-1:123456789012:log-group:target"
 )
 
@@ -146,6 +149,9 @@ var named = map[string]string{
 	"access-analyzer:UntagResource.resourcearn":       "arn:aws:access-analyzer:us-east-1:123456789012:analyzer/target",
 	"access-analyzer:ListTagsForResource.resourcearn": "arn:aws:access-analyzer:us-east-1:123456789012:analyzer/target",
 	"access-analyzer:GetAnalyzedResource.resourcearn": roleARN, "access-analyzer:StartResourceScan.resourcearn": roleARN,
+	"secretid": "target", "secretsmanager:GetSecretValue.versionid": versionID, "movetoversionid": versionID, "removefromversionid": versionID,
+	"resourcepolicy": allowAll, "ssm:PutParameter.name": "target",
+	"ssm:AddTagsToResource.resourceid": "target", "ssm:RemoveTagsFromResource.resourceid": "target", "ssm:ListTagsForResource.resourceid": "target",
 
 	"lambda:AddLayerVersionPermission.action": "lambda:GetLayerVersion", "lambda:AddLayerVersionPermission.principal": "*",
 	"logs:DescribeLogStreams.loggroupname": "target", "logs:FilterLogEvents.loggroupname": "target", "logs:GetLogEvents.loggroupname": "target",
@@ -167,6 +173,8 @@ func (w *world) fill() {
 	named["keyid"] = keyID(w.t, w.must("kms:CreateKey", map[string]any{}))
 	named["targetkeyid"], named["destinationkeyid"] = named["keyid"], named["keyid"]
 	w.must("kms:CreateAlias", map[string]any{"AliasName": "alias/target", "TargetKeyId": named["keyid"]})
+	w.must("secretsmanager:CreateSecret", map[string]any{"Name": "target", "SecretString": "secret", "ClientRequestToken": versionID})
+	w.must("ssm:PutParameter", map[string]any{"Name": "target", "Value": "value", "Type": "SecureString"})
 	w.must("lambda:CreateFunction", map[string]any{
 		"FunctionName": "target", "Runtime": "provided.al2023", "Handler": "bootstrap", "Role": roleARN,
 		"Code": map[string]any{"ZipFile": bootstrap(w.t)},

@@ -60,6 +60,7 @@ func TestSecretsAreNowhere(t *testing.T) {
 	s := &secrets{t: t, dir: filepath.Join(t.TempDir(), "data")}
 	output, stop := s.start()
 	s.useFunction()
+	s.useSecrets()
 	marked := s.everyOperation()
 	if marked < 15 {
 		t.Errorf("only %d values were marked: the models' marks are not seen", marked)
@@ -163,6 +164,26 @@ func (s *secrets) useFunction() {
 		}
 	}
 	s.must("lambda:Invoke", map[string]any{"FunctionName": "target", "Payload": []byte(`{"token":"` + mark + `"}`), "InvocationType": "Event"})
+}
+
+// useSecrets puts secrets and parameters and reads them in every way.
+func (s *secrets) useSecrets() {
+	s.must("secretsmanager:CreateSecret", map[string]any{"Name": "target", "SecretString": mark})
+	s.must("secretsmanager:PutSecretValue", map[string]any{"SecretId": "target", "SecretBinary": []byte(mark)})
+	s.must("ssm:PutParameter", map[string]any{"Name": "target", "Value": mark, "Type": "SecureString"})
+	s.must("ssm:PutParameter", map[string]any{"Name": "/target/plain", "Value": mark, "Type": "String"})
+	for name, in := range map[string]map[string]any{
+		"secretsmanager:GetSecretValue":      {"SecretId": "target", "VersionStage": "AWSPREVIOUS"},
+		"secretsmanager:BatchGetSecretValue": {"SecretIdList": []any{"target"}},
+		"ssm:GetParameter":                   {"Name": "target", "WithDecryption": true},
+		"ssm:GetParameterHistory":            {"Name": "target", "WithDecryption": true},
+		"ssm:GetParametersByPath":            {"Path": "/target"},
+	} {
+		body := s.must(name, in)
+		if !bytes.Contains(body, []byte(mark)) && !bytes.Contains(body, []byte(base64.StdEncoding.EncodeToString([]byte(mark)))) {
+			s.t.Errorf("%s does not give the value: %s", name, body)
+		}
+	}
 }
 
 // remember keeps the secrets of an answer, to look for them as well.
