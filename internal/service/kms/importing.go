@@ -144,18 +144,13 @@ func (t *importToken) unwrap(wrapped []byte) ([]byte, error) {
 		return nil, err
 	}
 	private, w := parsed.(*rsa.PrivateKey), wrappings[t.Algorithm]
-	hash := oaep[w.hash]
 	if !w.aes {
-		raw, err := rsa.DecryptOAEP(hash.New(), nil, private, wrapped, nil)
-		if err != nil {
-			return nil, badCiphertext()
-		}
-		return raw, nil
+		return openOAEP(private, w.hash, wrapped)
 	}
 	if len(wrapped) < private.Size() {
 		return nil, badCiphertext()
 	}
-	key, err := rsa.DecryptOAEP(hash.New(), nil, private, wrapped[:private.Size()], nil)
+	key, err := openOAEP(private, w.hash, wrapped[:private.Size()])
 	if err != nil || len(key) != 32 {
 		return nil, badCiphertext()
 	}

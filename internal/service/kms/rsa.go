@@ -38,6 +38,11 @@ func (s *Service) decryptRSA(c *door.Call, k *key, algorithm string, blob []byte
 	if err != nil {
 		return nil, err
 	}
+	return openOAEP(private, algorithm, blob)
+}
+
+// openOAEP gives one error for all that can be wrong.
+func openOAEP(private *rsa.PrivateKey, algorithm string, blob []byte) ([]byte, error) {
 	plaintext, err := rsa.DecryptOAEP(oaep[algorithm].New(), nil, private, blob, nil)
 	if err != nil {
 		return nil, badCiphertext()
