@@ -36,6 +36,9 @@ func (h *harness) now() time.Time { return time.Now().Add(time.Duration(h.ahead.
 // skew has time pass.
 func (h *harness) skew(d time.Duration) { h.ahead.Add(int64(d)) }
 
+// elsewhere is an account that is not of this node.
+const elsewhere = "999999999999"
+
 const (
 	rootKeyID  = "AKIAROOTROOTROOTROOT"
 	rootSecret = "the root secret of the tests, 40 chars.."
@@ -46,8 +49,9 @@ func newHarness(t testing.TB) *harness {
 	t.Helper()
 	h := &harness{t: t}
 	h.Harness = doortest.New(t, []*awsapi.Service{&api.Service}, func(d *doortest.Harness, c *door.Config) {
+		d.Accounts.Set(&door.Membership{Account: elsewhere})
 		h.iam = New(Options{
-			DB: d.DB, Keys: d.Keys, Account: doortest.Account,
+			DB: d.DB, Keys: d.Keys, Account: doortest.Account, Organizations: d.Accounts,
 			Guardrails:      guardrail.New(&api.Service, &stsapi.Service, &lambdaapi.Service, &logsapi.Service),
 			RootAccessKeyID: rootKeyID, RootSecret: seal.NewSecret([]byte(rootSecret)),
 		})

@@ -3,6 +3,7 @@ package organizations
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -46,7 +47,7 @@ func checkContent(kind, content string) error {
 	_, err := policy.Parse(kinds[kind], []byte(content))
 	var syntax *policy.SyntaxError
 	if errors.As(err, &syntax) {
-		return malformed("Syntax error at position (%d,%d): %s", syntax.Line, syntax.Column, syntax.Reason)
+		return malformed(syntax.Line, syntax.Column, syntax.Reason)
 	}
 	if err != nil || kind != rcp {
 		return err
@@ -67,20 +68,36 @@ func checkLimits(content string) error {
 		return err // it parsed
 	}
 	if doc.Version != "2012-10-17" {
-		return malformed(`A resource control policy must have the Version "2012-10-17".`)
+		return malformed(1, 1, `a resource control policy must have the Version "2012-10-17"`)
 	}
-	for i, s := range listOf[map[string]json.RawMessage](doc.Statement) {
-		if string(s["Effect"]) != `"Deny"` {
-			return malformed("Statement %d of a resource control policy must have the Effect Deny.", i+1)
+	at := strings.Index(content, string(doc.Statement))
+	for _, statement := range listOf[json.RawMessage](doc.Statement) {
+		at += strings.Index(content[at:], string(statement))
+		if broken := brokenLimit(statement); broken != "" {
+			before := content[:at]
+			return malformed(1+strings.Count(before, "\n"), at-strings.LastIndexByte(before, '\n'), broken)
 		}
-		for _, action := range listOf[string](s["Action"]) {
-			service, _, _ := strings.Cut(action, ":")
-			if !door.HasResourceControl(service) {
-				return malformed("Statement %d of a resource control policy has the Action %q, of no service that supports these policies.", i+1, action)
-			}
-		}
+		at += len(statement)
 	}
 	return nil
+}
+
+// brokenLimit says what a statement may not say, "" when there is nothing.
+func brokenLimit(statement json.RawMessage) string {
+	var s struct {
+		Effect string
+		Action json.RawMessage
+	}
+	if err := json.Unmarshal(statement, &s); err != nil || s.Effect != "Deny" {
+		return "a resource control policy must have the Effect Deny"
+	}
+	for _, action := range listOf[string](s.Action) {
+		service, _, _ := strings.Cut(action, ":")
+		if !door.HasResourceControl(service) {
+			return fmt.Sprintf("the action %q is of no service that supports resource control policies", action)
+		}
+	}
+	return ""
 }
 
 // listOf reads one value or a list of them.

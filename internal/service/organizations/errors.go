@@ -49,8 +49,10 @@ func invalid(reason, format string, args ...any) *awsapi.Error {
 	return awsapi.Errorf("InvalidInputException", format, args...).With("Reason", reason)
 }
 
-func malformed(format string, args ...any) *awsapi.Error {
-	return awsapi.Errorf("MalformedPolicyDocumentException", format, args...)
+// malformed says where a policy stops being one, and why. Line and column count
+// from 1.
+func malformed(line, column int, reason string) *awsapi.Error {
+	return awsapi.Errorf("MalformedPolicyDocumentException", "Syntax error at position (%d,%d): %s", line, column, reason)
 }
 
 // noSuchType refuses a policy type that this node has not, or that the

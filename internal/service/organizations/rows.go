@@ -63,6 +63,9 @@ type creation struct {
 	Requested, Completed                time.Time
 }
 
+// creationsKept is how long it can be asked what became of a request.
+const creationsKept = 90 * 24 * time.Hour
+
 var (
 	organizations = store.Define[organization]("organizations.organization") // id
 	accounts      = store.Define[account]("organizations.account",           // id
@@ -82,6 +85,12 @@ var (
 	documents = store.Define[document]("organizations.policy", // organisation, id
 		store.Index("name", func(p *document) []store.Key { return []store.Key{store.K(p.Org, p.Type, p.Name)} }, store.Unique()))
 	creations = store.Define[creation]("organizations.creation", // organisation, id
+		store.Expiry(func(c *creation) time.Time {
+			if c.Completed.IsZero() {
+				return time.Time{}
+			}
+			return c.Completed.Add(creationsKept)
+		}),
 		store.Index("open", func(c *creation) []store.Key {
 			return keyIf(c.State == api.CreateAccountStateInProgress, c.State)
 		}))
