@@ -113,6 +113,7 @@ func (p *plane) build() (err error) {
 		Code:        p.code,
 		OpenCode:    p.node.lambda.OpenCode,
 		Credentials: p.node.lambda.Credentials,
+		Environment: p.node.lambda.CellEnvironment,
 		ServePlatform: func(l net.Listener, who invoke.CellIdentity) {
 			serve(p.inside, cellListener{limit(l, newRoom(mostFromCell), inside), who})
 		},

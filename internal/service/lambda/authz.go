@@ -72,27 +72,31 @@ func functionNeed(r store.Reader, action string, f ref) (door.Need, error) {
 
 // targetNeed is functionNeed for what is asked often: read from memory where it
 // is there.
-func (s *Service) targetNeed(r store.Reader, action string, f ref) (door.Need, error) {
+func (s *Service) targetNeed(r store.Reader, action string, f ref) (door.Need, *target, error) {
 	need := door.Need{Action: action, Resource: f.arn(), Account: f.Account}
 	t, err := s.targets.peek(r, f)
 	if isNotFound(err) { // the handler says so, to a caller who may know
-		return need, nil
+		return need, nil, nil
 	}
 	if err != nil {
-		return need, err
+		return need, nil, err
 	}
 	need.ResourcePolicy, need.Context = t.policy, t.context
-	return need, nil
+	return need, t, nil
 }
 
-// onTarget is onFunction for what is asked often.
+// onTarget is onFunction for what is asked often; c.Found is then the target, if
+// there is one.
 func onTarget[In any](s *Service, action string, names named[In]) door.Auth[In] {
 	return door.Permission(func(c *door.Call, r store.Reader, in *In) ([]door.Need, error) {
 		f, err := refOf(c, names, in)
 		if err != nil {
 			return nil, err
 		}
-		need, err := s.targetNeed(r, action, f)
+		need, found, err := s.targetNeed(r, action, f)
+		if c.Found = nil; found != nil {
+			c.Found = found
+		}
 		return []door.Need{need}, err
 	})
 }

@@ -43,7 +43,6 @@ func checkArchitectures(asked []string) error {
 type extras struct {
 	vpc         *api.VpcConfig
 	deadLetter  *api.DeadLetterConfig
-	kmsKey      *string
 	fileSystems []*api.FileSystemConfig
 	image       *api.ImageConfig
 	snapStart   *api.SnapStart
@@ -57,8 +56,6 @@ func (e extras) check() error {
 		return unavailable("VPC networks yet", "leave out VpcConfig; a function has no network but the platform's own endpoint")
 	case e.deadLetter != nil && val(e.deadLetter.TargetArn) != "":
 		return unavailable("dead letter queues yet", "leave out DeadLetterConfig")
-	case val(e.kmsKey) != "":
-		return unavailable("customer keys yet", "leave out KMSKeyArn; everything is sealed under the node's own key")
 	case len(e.fileSystems) > 0:
 		return unavailable("file systems", "leave out FileSystemConfigs and use /tmp, or a layer for data that does not change")
 	case e.image != nil || val(e.packageType) == "Image":

@@ -37,6 +37,9 @@ func (v *version) configuration(f ref) *api.FunctionConfiguration {
 	if v.Environment != nil {
 		c.Environment = &api.EnvironmentResponse{Variables: v.Environment}
 	}
+	if v.KMSKey != "" {
+		c.KMSKeyArn = ptr(v.KMSKey)
+	}
 	for _, l := range v.Layers {
 		c.Layers = append(c.Layers, &api.Layer{Arn: ptr(l.ARN), CodeSize: ptr(l.Code.Size)})
 	}

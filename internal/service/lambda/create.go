@@ -39,7 +39,10 @@ func (s *Service) createFunction(c *door.Call, in *api.CreateFunctionRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	v := newVersion(c, in)
+	v, env := newVersion(c, in), environment(in.Environment)
+	if err := s.sealEnvironment(c, f, v, env); err != nil {
+		return nil, err
+	}
 	var out *api.FunctionConfiguration
 	err = s.withCode(c, in.Code.ZipFile, func(code codeRef) error {
 		v.Code = code
@@ -54,7 +57,7 @@ func (s *Service) createFunction(c *door.Call, in *api.CreateFunctionRequest) (*
 			if err := v.checkSize(); err != nil {
 				return err
 			}
-			if err := s.guardFunction(c, tx, f, v); err != nil {
+			if err := s.guardFunction(c, tx, f, v, env); err != nil {
 				return err
 			}
 			if err := s.guardCode(c, tx, f, scan); err != nil {
@@ -64,7 +67,15 @@ func (s *Service) createFunction(c *door.Call, in *api.CreateFunctionRequest) (*
 			return err
 		})
 	})
-	return out, err
+	return shownWith(out, env), err
+}
+
+// shownWith is a configuration that shows its environment to who just set it.
+func shownWith(out *api.FunctionConfiguration, env map[string]string) *api.FunctionConfiguration {
+	if out != nil && env != nil {
+		out.Environment = &api.EnvironmentResponse{Variables: env}
+	}
+	return out
 }
 
 // checkCreate refuses all that can be refused before anything is stored.
@@ -82,7 +93,7 @@ func (s *Service) checkCreate(c *door.Call, in *api.CreateFunctionRequest) (ref,
 		},
 		func() error { return checkGiven(in.Code.ZipFile) },
 		func() error {
-			return extras{in.VpcConfig, in.DeadLetterConfig, in.KMSKeyArn, in.FileSystemConfigs, in.ImageConfig, in.SnapStart, in.CodeSigningConfigArn, in.PackageType}.check()
+			return extras{in.VpcConfig, in.DeadLetterConfig, in.FileSystemConfigs, in.ImageConfig, in.SnapStart, in.CodeSigningConfigArn, in.PackageType}.check()
 		},
 		func() error { return checkArchitectures(in.Architectures) },
 		func() error { return s.checkRuntime(val(in.Runtime)) },
@@ -146,7 +157,7 @@ func newVersion(c *door.Call, in *api.CreateFunctionRequest) *version {
 		Timeout:      or(in.Timeout, 3),
 		MemoryMB:     or(in.MemorySize, 128),
 		TmpMB:        512,
-		Environment:  environment(in.Environment),
+		KMSKey:       val(in.KMSKeyArn),
 		Architecture: architecture(),
 		Tracing:      "PassThrough",
 		Logging:      logging{Format: "Text"},

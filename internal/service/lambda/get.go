@@ -29,18 +29,18 @@ func resolve(r store.Reader, f ref) (*version, error) {
 	return v, err
 }
 
-func (s *Service) getFunction(c *door.Call, r store.Reader, in *api.GetFunctionRequest) (*api.GetFunctionResponse, error) {
-	f, err := parseRef(c, in.FunctionName, in.Qualifier)
+func (s *Service) getFunction(c *door.Call, in *api.GetFunctionRequest) (*api.GetFunctionResponse, error) {
+	f, t, err := s.asked(c, in.FunctionName, in.Qualifier)
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.targets.read(c, r, f)
+	configuration, err := s.reveal(c, f, &shown{t.version, t.version.configuration(f)}, nil)
 	if err != nil {
 		return nil, err
 	}
 	fn := t.function
 	out := &api.GetFunctionResponse{
-		Configuration: t.version.configuration(f),
+		Configuration: configuration,
 		Code:          &api.FunctionCodeLocation{RepositoryType: ptr("S3")},
 	}
 	if len(fn.Tags) > 0 {
@@ -52,35 +52,55 @@ func (s *Service) getFunction(c *door.Call, r store.Reader, in *api.GetFunctionR
 	return out, nil
 }
 
-func (s *Service) getFunctionConfiguration(c *door.Call, r store.Reader, in *api.GetFunctionConfigurationRequest) (*api.FunctionConfiguration, error) {
-	f, err := parseRef(c, in.FunctionName, in.Qualifier)
+// asked is what a request is about that was authorised by onTarget: the target
+// that was decided on, which is then in memory for the next request.
+func (s *Service) asked(c *door.Call, name, qualifier *string) (ref, *target, error) {
+	f, err := parseRef(c, name, qualifier)
+	if err != nil {
+		return f, nil, err
+	}
+	t, ok := c.Found.(*target)
+	if !ok {
+		return f, nil, notFound(f)
+	}
+	if s.targets.cached(f) == nil {
+		_, err = s.targets.get(c, f)
+	}
+	return f, t, err
+}
+
+func (s *Service) getFunctionConfiguration(c *door.Call, in *api.GetFunctionConfigurationRequest) (*api.FunctionConfiguration, error) {
+	f, t, err := s.asked(c, in.FunctionName, in.Qualifier)
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.targets.read(c, r, f)
-	if err != nil {
-		return nil, err
-	}
-	return t.version.configuration(f), nil
+	return s.reveal(c, f, &shown{t.version, t.version.configuration(f)}, nil)
 }
 
 // listFunctions lists the latest versions by name or, asked for ALL, every
 // version.
-func (s *Service) listFunctions(c *door.Call, r store.Reader, in *api.ListFunctionsRequest) (*api.ListFunctionsResponse, error) {
+func (s *Service) listFunctions(c *door.Call, in *api.ListFunctionsRequest) (*api.ListFunctionsResponse, error) {
 	all := val(in.FunctionVersion) == "ALL"
-	out := &api.ListFunctionsResponse{Functions: []*api.FunctionConfiguration{}}
-	next, err := page(versions.Scan, r, store.K(c.Account, c.Region), in.Marker, min(or(in.MaxItems, maxPage), maxPage), func(item store.Item[version]) bool {
-		v := item.Value
-		if v.Number != latest && !all {
-			return false
-		}
-		f := ref{Account: c.Account, Region: c.Region, Name: item.Key[2].(string)}
-		if all {
-			f.Qualifier = v.name()
-		}
-		out.Functions = append(out.Functions, v.listed(f))
-		return true
+	var found []listedVersion
+	out := &api.ListFunctionsResponse{}
+	err := c.View(func(r store.Reader) (err error) {
+		found = nil // a view may run again
+		out.NextMarker, err = page(versions.Scan, r, store.K(c.Account, c.Region), in.Marker, min(or(in.MaxItems, maxPage), maxPage), func(item store.Item[version]) bool {
+			v := item.Value
+			if v.Number != latest && !all {
+				return false
+			}
+			f := ref{Account: c.Account, Region: c.Region, Name: item.Key[2].(string)}
+			if all {
+				f.Qualifier = v.name()
+			}
+			found = append(found, listedVersion{f, v})
+			return true
+		})
+		return err
 	})
-	out.NextMarker = next
+	if err == nil {
+		out.Functions, err = s.revealAll(c, found)
+	}
 	return out, err
 }

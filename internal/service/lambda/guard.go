@@ -11,14 +11,18 @@ import (
 	"cloister/internal/store"
 )
 
-// guardFunction asks the guardrails about a function as it is about to be.
-func (s *Service) guardFunction(c *door.Call, tx *store.Tx, f ref, v *version) error {
+// guardFunction asks the guardrails about a function as it is about to be, with
+// env as its environment; nil for one that is under a customer's key and was
+// asked about when it was set.
+func (s *Service) guardFunction(c *door.Call, tx *store.Tx, f ref, v *version, env map[string]string) error {
 	subject := &guardrail.Subject{Account: f.Account, Resource: f.functionARN(), Time: c.Time}
 	if err := s.guard.Runtime(tx, subject, v.Runtime); err != nil {
 		return err
 	}
-	if err := s.guard.EnvironmentSecrets(tx, subject, v.Environment); err != nil {
-		return err
+	if v.Sealed == nil || env != nil {
+		if err := s.guard.EnvironmentSecrets(tx, subject, env); err != nil {
+			return err
+		}
 	}
 	return s.guard.FunctionRole(tx, subject, v.Role)
 }

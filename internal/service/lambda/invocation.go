@@ -38,7 +38,7 @@ func (s *Service) invokeNeeds(c *door.Call, r store.Reader, name, qualifier *str
 	if err != nil {
 		return nil, err
 	}
-	need, err := s.targetNeed(r, "lambda:InvokeFunction", f)
+	need, _, err := s.targetNeed(r, "lambda:InvokeFunction", f)
 	return []door.Need{need}, err
 }
 
@@ -147,10 +147,13 @@ func clientContext(given *string) (string, error) {
 func invokeError(err error) error {
 	var throttled *invoke.ThrottleError
 	var start *invoke.StartError
+	var environment *invoke.EnvironmentError
 	switch {
 	case errors.As(err, &throttled):
 		e := fail("TooManyRequestsException", "Rate Exceeded.")
 		return withReason(e, throttled.Reason)
+	case errors.As(err, &environment):
+		return environmentError(environment.Err)
 	case errors.As(err, &start):
 		return cannotStart(start)
 	case errors.Is(err, invoke.ErrShuttingDown):

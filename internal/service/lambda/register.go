@@ -24,18 +24,18 @@ func (s *Service) registerFunctions(d *door.Door) {
 	door.Write(d, api.OpDeleteFunction, onFunction("lambda:DeleteFunction", func(in *api.DeleteFunctionRequest) (name, qualifier *string) {
 		return in.FunctionName, in.Qualifier
 	}), s.deleteFunction)
-	door.Read(d, api.OpGetFunction, onTarget(s, "lambda:GetFunction", func(in *api.GetFunctionRequest) (name, qualifier *string) {
+	door.Act(d, api.OpGetFunction, onTarget(s, "lambda:GetFunction", func(in *api.GetFunctionRequest) (name, qualifier *string) {
 		return in.FunctionName, in.Qualifier
 	}), s.getFunction)
-	door.Read(d, api.OpGetFunctionConfiguration, onTarget(s, "lambda:GetFunctionConfiguration", func(in *api.GetFunctionConfigurationRequest) (name, qualifier *string) {
+	door.Act(d, api.OpGetFunctionConfiguration, onTarget(s, "lambda:GetFunctionConfiguration", func(in *api.GetFunctionConfigurationRequest) (name, qualifier *string) {
 		return in.FunctionName, in.Qualifier
 	}), s.getFunctionConfiguration)
-	door.Read(d, api.OpListFunctions, onAll[api.ListFunctionsRequest]("lambda:ListFunctions"), s.listFunctions)
+	door.Act(d, api.OpListFunctions, onAll[api.ListFunctionsRequest]("lambda:ListFunctions"), s.listFunctions)
 }
 
 func (s *Service) registerVersions(d *door.Door) {
-	door.Write(d, api.OpPublishVersion, onWhole("lambda:PublishVersion", func(in *api.PublishVersionRequest) *string { return in.FunctionName }), s.publishVersion)
-	door.Read(d, api.OpListVersionsByFunction, onWhole("lambda:ListVersionsByFunction", func(in *api.ListVersionsByFunctionRequest) *string { return in.FunctionName }), s.listVersions)
+	door.Act(d, api.OpPublishVersion, onWhole("lambda:PublishVersion", func(in *api.PublishVersionRequest) *string { return in.FunctionName }), s.publishVersion)
+	door.Act(d, api.OpListVersionsByFunction, onWhole("lambda:ListVersionsByFunction", func(in *api.ListVersionsByFunctionRequest) *string { return in.FunctionName }), s.listVersions)
 	door.Write(d, api.OpCreateAlias, onWhole("lambda:CreateAlias", func(in *api.CreateAliasRequest) *string { return in.FunctionName }), s.createAlias)
 	door.Read(d, api.OpGetAlias, onWhole("lambda:GetAlias", func(in *api.GetAliasRequest) *string { return in.FunctionName }), s.getAlias)
 	door.Read(d, api.OpListAliases, onWhole("lambda:ListAliases", func(in *api.ListAliasesRequest) *string { return in.FunctionName }), s.listAliases)

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"time"
 
+	"cloister/internal/door/customerkey"
 	"cloister/internal/store"
 )
 
@@ -48,7 +49,9 @@ type version struct {
 	Timeout      int64 // seconds
 	MemoryMB     int64
 	TmpMB        int64
-	Environment  map[string]string
+	Environment  map[string]string // nil when it is Sealed
+	KMSKey       string            // the customer's, that Sealed is under; "": none
+	Sealed       *customerkey.Sealed
 	Layers       []layerRef
 	Code         codeRef
 	Architecture string

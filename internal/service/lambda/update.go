@@ -30,7 +30,7 @@ func (s *Service) updateFunctionCode(c *door.Call, in *api.UpdateFunctionCodeReq
 	if val(in.DryRun) {
 		return s.dryUpdate(c, f, in)
 	}
-	var out *api.FunctionConfiguration
+	var out *shown
 	err = s.withCode(c, in.ZipFile, func(code codeRef) error {
 		scan, err := s.scanOf(c, guardrail.CodeSecret, in.ZipFile)
 		if err != nil {
@@ -41,36 +41,37 @@ func (s *Service) updateFunctionCode(c *door.Call, in *api.UpdateFunctionCodeReq
 			return err
 		})
 	})
-	return out, err
+	return s.reveal(c, f, out, err)
 }
 
 // dryUpdate checks a package without keeping it.
-func (s *Service) dryUpdate(c *door.Call, f ref, in *api.UpdateFunctionCodeRequest) (out *api.FunctionConfiguration, err error) {
+func (s *Service) dryUpdate(c *door.Call, f ref, in *api.UpdateFunctionCodeRequest) (*api.FunctionConfiguration, error) {
+	var out *shown
 	if _, err := s.checkZip(c, newID(), in.ZipFile); err != nil {
 		return nil, err
 	}
-	err = c.View(func(r store.Reader) error {
+	err := c.View(func(r store.Reader) error {
 		v, err := latestOf(r, f, in.RevisionId)
 		if err != nil {
 			return err
 		}
 		v.Code.SHA256, v.Code.Size = digest(in.ZipFile), int64(len(in.ZipFile))
-		out = v.configuration(f)
+		out = &shown{v, v.configuration(f)}
 		return nil
 	})
-	return out, err
+	return s.reveal(c, f, out, err)
 }
 
-func (s *Service) setCode(tx *store.Tx, c *door.Call, f ref, in *api.UpdateFunctionCodeRequest, code codeRef, scan guardrail.Scan) (*api.FunctionConfiguration, error) {
-	return s.change(tx, c, f, in.RevisionId, val(in.Publish), func(v *version) error {
+func (s *Service) setCode(tx *store.Tx, c *door.Call, f ref, in *api.UpdateFunctionCodeRequest, code codeRef, scan guardrail.Scan) (*shown, error) {
+	return s.change(tx, c, f, in.RevisionId, val(in.Publish), nil, func(v *version) error {
 		v.Code = code
 		return s.guardCode(c, tx, f, scan)
 	})
 }
 
 // change applies edit to the latest version of f, marks it changed and, if
-// asked, publishes it.
-func (s *Service) change(tx *store.Tx, c *door.Call, f ref, revision *string, andPublish bool, edit func(*version) error) (*api.FunctionConfiguration, error) {
+// asked, publishes it. env is the environment that edit sets, nil for none.
+func (s *Service) change(tx *store.Tx, c *door.Call, f ref, revision *string, andPublish bool, env map[string]string, edit func(*version) error) (*shown, error) {
 	v, err := latestOf(tx, f, revision)
 	if err != nil {
 		return nil, err
@@ -82,7 +83,10 @@ func (s *Service) change(tx *store.Tx, c *door.Call, f ref, revision *string, an
 	if err := v.checkSize(); err != nil {
 		return nil, err
 	}
-	if err := s.guardFunction(c, tx, f, v); err != nil {
+	if env == nil {
+		env = v.Environment
+	}
+	if err := s.guardFunction(c, tx, f, v, env); err != nil {
 		return nil, err
 	}
 	v.touch(c.Time)
@@ -94,7 +98,7 @@ func (s *Service) change(tx *store.Tx, c *door.Call, f ref, revision *string, an
 	}
 	s.discardUnused(tx, before.codeIDs())
 	if !andPublish {
-		return v.updating(f), nil
+		return &shown{v, v.updating(f)}, nil
 	}
 	fn, err := functions.Get(tx, f.key())
 	if err != nil {
@@ -104,7 +108,7 @@ func (s *Service) change(tx *store.Tx, c *door.Call, f ref, revision *string, an
 	if err != nil {
 		return nil, err
 	}
-	return published.updating(f.qualified(published.name())), nil
+	return &shown{published, published.updating(f.qualified(published.name()))}, nil
 }
 
 // latestOf is the latest version of f, which must still have the given revision
@@ -167,25 +171,29 @@ func (s *Service) updateFunctionConfiguration(c *door.Call, in *api.UpdateFuncti
 	if err := s.checkReconfigure(c, f, in); err != nil {
 		return nil, err
 	}
-	var out *api.FunctionConfiguration
+	next, err := s.nextEnvironment(c, f, in)
+	if err != nil {
+		return nil, err
+	}
+	var out *shown
 	err = c.Commit(func(tx *store.Tx) error {
 		layers, err := resolveLayers(c, tx, in.Layers)
 		if err != nil {
 			return err
 		}
-		out, err = s.change(tx, c, f, in.RevisionId, false, func(v *version) error {
+		out, err = s.change(tx, c, f, in.RevisionId, false, environment(in.Environment), func(v *version) error {
 			v.reconfigure(in, layers)
-			return nil
+			return next.set(v)
 		})
 		return err
 	})
-	return out, err
+	return s.reveal(c, f, out, err)
 }
 
 func (s *Service) checkReconfigure(c *door.Call, f ref, in *api.UpdateFunctionConfigurationRequest) error {
 	return firstError(
 		func() error {
-			return extras{in.VpcConfig, in.DeadLetterConfig, in.KMSKeyArn, in.FileSystemConfigs, in.ImageConfig, in.SnapStart, nil, nil}.check()
+			return extras{in.VpcConfig, in.DeadLetterConfig, in.FileSystemConfigs, in.ImageConfig, in.SnapStart, nil, nil}.check()
 		},
 		func() error {
 			if in.Runtime == nil {
@@ -216,9 +224,6 @@ func (v *version) reconfigure(in *api.UpdateFunctionConfigurationRequest, layers
 	v.Timeout = or(in.Timeout, v.Timeout)
 	v.MemoryMB = or(in.MemorySize, v.MemoryMB)
 	v.Runtime = or(in.Runtime, v.Runtime)
-	if in.Environment != nil {
-		v.Environment = environment(in.Environment)
-	}
 	if in.Layers != nil {
 		v.Layers = layers
 	}

@@ -8,11 +8,20 @@ import (
 	"cloister/internal/store"
 )
 
-func (s *Service) publishVersion(c *door.Call, tx *store.Tx, in *api.PublishVersionRequest) (*api.FunctionConfiguration, error) {
+func (s *Service) publishVersion(c *door.Call, in *api.PublishVersionRequest) (*api.FunctionConfiguration, error) {
 	f, err := parseWhole(c, in.FunctionName)
 	if err != nil {
 		return nil, err
 	}
+	var out *shown
+	err = c.Commit(func(tx *store.Tx) error {
+		out, err = publishLatest(tx, f, in)
+		return err
+	})
+	return s.reveal(c, f, out, err)
+}
+
+func publishLatest(tx *store.Tx, f ref, in *api.PublishVersionRequest) (*shown, error) {
 	v, err := latestOf(tx, f, in.RevisionId)
 	if err != nil {
 		return nil, err
@@ -29,9 +38,9 @@ func (s *Service) publishVersion(c *door.Call, tx *store.Tx, in *api.PublishVers
 		return nil, err
 	}
 	if !isNew {
-		return published.configuration(f.qualified(published.name())), nil
+		return &shown{published, published.configuration(f.qualified(published.name()))}, nil
 	}
-	return published.creating(f.qualified(published.name())), nil
+	return &shown{published, published.creating(f.qualified(published.name()))}, nil
 }
 
 // publish makes a numbered copy of the latest version v. Nothing is published
@@ -60,18 +69,44 @@ func publish(tx *store.Tx, f ref, fn *function, v *version, description string) 
 	)
 }
 
-func (s *Service) listVersions(c *door.Call, r store.Reader, in *api.ListVersionsByFunctionRequest) (*api.ListVersionsByFunctionResponse, error) {
+func (s *Service) listVersions(c *door.Call, in *api.ListVersionsByFunctionRequest) (*api.ListVersionsByFunctionResponse, error) {
 	f, err := parseWhole(c, in.FunctionName)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := functions.Get(r, f.key()); err != nil {
-		return nil, orNotFound(err, f)
-	}
-	out := &api.ListVersionsByFunctionResponse{Versions: []*api.FunctionConfiguration{}}
-	out.NextMarker, err = page(versions.Scan, r, f.key(), in.Marker, min(or(in.MaxItems, maxPage), maxPage), func(item store.Item[version]) bool {
-		out.Versions = append(out.Versions, item.Value.listed(f.qualified(item.Value.name())))
-		return true
+	var all []listedVersion
+	out := &api.ListVersionsByFunctionResponse{}
+	err = c.View(func(r store.Reader) (err error) {
+		all = nil // a view may run again
+		if _, err := functions.Get(r, f.key()); err != nil {
+			return orNotFound(err, f)
+		}
+		out.NextMarker, err = page(versions.Scan, r, f.key(), in.Marker, min(or(in.MaxItems, maxPage), maxPage), func(item store.Item[version]) bool {
+			all = append(all, listedVersion{f.qualified(item.Value.name()), item.Value})
+			return true
+		})
+		return err
 	})
+	if err == nil {
+		out.Versions, err = s.revealAll(c, all)
+	}
 	return out, err
+}
+
+// listedVersion is a version as a list shows it, under the name f.
+type listedVersion struct {
+	f ref
+	v *version
+}
+
+func (s *Service) revealAll(c *door.Call, all []listedVersion) ([]*api.FunctionConfiguration, error) {
+	out := make([]*api.FunctionConfiguration, 0, len(all))
+	for _, l := range all {
+		as, err := s.reveal(c, l.f, &shown{l.v, l.v.listed(l.f)}, nil)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, as)
+	}
+	return out, nil
 }

@@ -13,7 +13,7 @@ import (
 // them override. Names that AWS reserves are refused where they are set, and
 // cannot win here either.
 // docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
-func environment(fn *Function, ofRuntime []string, c Credentials, stream string) []string {
+func environment(fn *Function, own map[string]string, ofRuntime []string, c Credentials, stream string) []string {
 	env := map[string]string{
 		"LANG":             "en_US.UTF-8",
 		"TZ":               ":UTC",
@@ -25,7 +25,7 @@ func environment(fn *Function, ofRuntime []string, c Credentials, stream string)
 		env["GOMAXPROCS"] = strconv.Itoa(fn.processors(runtime.NumCPU()))
 	}
 	setAll(env, ofRuntime)
-	maps.Copy(env, fn.Env)
+	maps.Copy(env, own)
 	maps.Copy(env, reserved(fn, c, stream))
 	out := make([]string, 0, len(env))
 	for _, name := range slices.Sorted(maps.Keys(env)) {

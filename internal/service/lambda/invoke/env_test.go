@@ -28,7 +28,7 @@ func TestGoIsToldOfItsProcessors(t *testing.T) {
 		if c.own != "" {
 			fn.Env = map[string]string{"GOMAXPROCS": c.own}
 		}
-		env := environment(fn, nil, Credentials{}, "")
+		env := environment(fn, fn.Env, nil, Credentials{}, "")
 		i := slices.IndexFunc(env, func(v string) bool { return strings.HasPrefix(v, "GOMAXPROCS=") })
 		got := ""
 		if i >= 0 {

@@ -22,6 +22,15 @@ const (
 
 func (e *ThrottleError) Error() string { return "rate exceeded: " + e.Reason }
 
+// EnvironmentError says that a function's environment could not be opened for a
+// cell; it is wrapped by a StartError.
+type EnvironmentError struct{ Err error }
+
+func (e *EnvironmentError) Error() string { return fmt.Sprintf("open the environment: %v", e.Err) }
+
+// Unwrap gives the reason.
+func (e *EnvironmentError) Unwrap() error { return e.Err }
+
 // StartError says that no cell could be started: the code cannot be had, the
 // kernel cannot contain it (it wraps *cell.UnavailableError), or the runtime
 // has gone. It is never the function's fault.

@@ -28,6 +28,7 @@ type Function struct {
 	Timeout  time.Duration // of one invocation, 1 s to 15 min
 
 	Env      map[string]string // the function's own variables; reserved names are refused where they are set
+	OpenEnv  bool              // Env is not all of it, or not as it is: Options.Environment gives it
 	RoleARN  string
 	CodeID   string   // names the package to Options.OpenCode; a content hash
 	LayerIDs []string // merged under /opt, later ones over earlier ones

@@ -25,6 +25,10 @@ type Options struct {
 	// is called once for each cell, off the warm path.
 	Credentials func(ctx context.Context, fn *Function) (Credentials, error)
 
+	// Environment gives a new cell the variables of a function that says OpenEnv,
+	// with the credentials that it has; such a function does not start without.
+	Environment func(ctx context.Context, fn *Function, with Credentials) (Environment, error)
+
 	// ServePlatform serves the platform's endpoint inside a cell until the
 	// listener is closed. It runs in its own goroutine; nil: no endpoint.
 	ServePlatform func(l net.Listener, who CellIdentity)
@@ -56,6 +60,12 @@ type Options struct {
 
 	// Slog takes what goes wrong in the platform; nil: slog.Default.
 	Slog *slog.Logger
+}
+
+// Environment is the variables of a function, opened for one cell.
+type Environment struct {
+	Variables map[string]string
+	Secrets   [][]byte // those that are kept out of the cell's log
 }
 
 // Credentials are a role's temporary credentials as they enter a cell. The

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -92,7 +93,11 @@ func (in *instance) launch(ctx context.Context) error {
 		return fmt.Errorf("credentials of role %s: %w", fn.RoleARN, err)
 	}
 	in.setIdentity(creds)
-	in.box, err = o.Sandboxes.Start(ctx, in.spec(rt, args, environment(fn, rt.Env, creds, in.stream)))
+	own, err := in.openEnvironment(ctx, creds)
+	if err != nil {
+		return err
+	}
+	in.box, err = o.Sandboxes.Start(ctx, in.spec(rt, args, environment(fn, own, rt.Env, creds, in.stream)))
 	if err == nil {
 		in.serve()
 		return nil
@@ -102,6 +107,25 @@ func (in *instance) launch(ctx context.Context) error {
 		in.unrunnable(bad)
 	}
 	return err
+}
+
+// openEnvironment is the function's own variables.
+func (in *instance) openEnvironment(ctx context.Context, creds Credentials) (map[string]string, error) {
+	if !in.fn.OpenEnv {
+		return in.fn.Env, nil
+	}
+	open := in.fleet.o.Environment
+	if open == nil {
+		return nil, &EnvironmentError{errors.New("nothing here can open it")}
+	}
+	opened, err := open(ctx, in.fn, creds)
+	if err != nil {
+		return nil, &EnvironmentError{err}
+	}
+	for _, secret := range opened.Secrets {
+		in.secrets.Add(secret)
+	}
+	return opened.Variables, nil
 }
 
 // unrunnable settles a cell of which nothing runs because of its package.
