@@ -13,6 +13,7 @@ var Service = awsapi.Service{Name: "logs", ID: "CloudWatch Logs", SigningName: "
 func init() { Service.Operations = operations[:] }
 
 var operations = [...]*awsapi.Operation{
+	&opAssociateKmsKey,
 	&opCreateLogGroup,
 	&opCreateLogStream,
 	&opDeleteLogGroup,
@@ -20,6 +21,7 @@ var operations = [...]*awsapi.Operation{
 	&opDeleteRetentionPolicy,
 	&opDescribeLogGroups,
 	&opDescribeLogStreams,
+	&opDisassociateKmsKey,
 	&opFilterLogEvents,
 	&opGetLogEvents,
 	&opListTagsForResource,
@@ -33,6 +35,7 @@ var operations = [...]*awsapi.Operation{
 }
 
 var (
+	opAssociateKmsKey       = awsapi.Operation{Name: "AssociateKmsKey", Service: &Service, Method: "POST", URI: "/", Input: &shapeAssociateKmsKeyRequest, Errors: []*awsapi.Shape{&shapeInvalidParameterException, &shapeOperationAbortedException, &shapeResourceNotFoundException, &shapeServiceUnavailableException}}
 	opCreateLogGroup        = awsapi.Operation{Name: "CreateLogGroup", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreateLogGroupRequest, Errors: []*awsapi.Shape{&shapeInvalidParameterException, &shapeLimitExceededException, &shapeOperationAbortedException, &shapeResourceAlreadyExistsException, &shapeServiceUnavailableException}}
 	opCreateLogStream       = awsapi.Operation{Name: "CreateLogStream", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreateLogStreamRequest, Errors: []*awsapi.Shape{&shapeInvalidParameterException, &shapeResourceAlreadyExistsException, &shapeResourceNotFoundException, &shapeServiceUnavailableException}}
 	opDeleteLogGroup        = awsapi.Operation{Name: "DeleteLogGroup", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeleteLogGroupRequest, Errors: []*awsapi.Shape{&shapeInvalidParameterException, &shapeOperationAbortedException, &shapeResourceNotFoundException, &shapeServiceUnavailableException}}
@@ -40,6 +43,7 @@ var (
 	opDeleteRetentionPolicy = awsapi.Operation{Name: "DeleteRetentionPolicy", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeleteRetentionPolicyRequest, Errors: []*awsapi.Shape{&shapeInvalidParameterException, &shapeOperationAbortedException, &shapeResourceNotFoundException, &shapeServiceUnavailableException}}
 	opDescribeLogGroups     = awsapi.Operation{Name: "DescribeLogGroups", Service: &Service, Method: "POST", URI: "/", Input: &shapeDescribeLogGroupsRequest, Output: &shapeDescribeLogGroupsResponse, Errors: []*awsapi.Shape{&shapeInvalidParameterException, &shapeServiceUnavailableException}}
 	opDescribeLogStreams    = awsapi.Operation{Name: "DescribeLogStreams", Service: &Service, Method: "POST", URI: "/", Input: &shapeDescribeLogStreamsRequest, Output: &shapeDescribeLogStreamsResponse, Errors: []*awsapi.Shape{&shapeInvalidParameterException, &shapeResourceNotFoundException, &shapeServiceUnavailableException}}
+	opDisassociateKmsKey    = awsapi.Operation{Name: "DisassociateKmsKey", Service: &Service, Method: "POST", URI: "/", Input: &shapeDisassociateKmsKeyRequest, Errors: []*awsapi.Shape{&shapeInvalidParameterException, &shapeOperationAbortedException, &shapeResourceNotFoundException, &shapeServiceUnavailableException}}
 	opFilterLogEvents       = awsapi.Operation{Name: "FilterLogEvents", Service: &Service, Method: "POST", URI: "/", Input: &shapeFilterLogEventsRequest, Output: &shapeFilterLogEventsResponse, Errors: []*awsapi.Shape{&shapeInvalidParameterException, &shapeResourceNotFoundException, &shapeServiceUnavailableException}}
 	opGetLogEvents          = awsapi.Operation{Name: "GetLogEvents", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetLogEventsRequest, Output: &shapeGetLogEventsResponse, Errors: []*awsapi.Shape{&shapeInvalidParameterException, &shapeResourceNotFoundException, &shapeServiceUnavailableException}}
 	opListTagsForResource   = awsapi.Operation{Name: "ListTagsForResource", Service: &Service, Method: "POST", URI: "/", Input: &shapeListTagsForResourceRequest, Output: &shapeListTagsForResourceResponse, Errors: []*awsapi.Shape{&shapeInvalidParameterException, &shapeResourceNotFoundException, &shapeServiceUnavailableException}}
@@ -53,6 +57,7 @@ var (
 )
 
 var (
+	OpAssociateKmsKey       = awsapi.Op[AssociateKmsKeyRequest, awsapi.None]{Operation: &opAssociateKmsKey}
 	OpCreateLogGroup        = awsapi.Op[CreateLogGroupRequest, awsapi.None]{Operation: &opCreateLogGroup}
 	OpCreateLogStream       = awsapi.Op[CreateLogStreamRequest, awsapi.None]{Operation: &opCreateLogStream}
 	OpDeleteLogGroup        = awsapi.Op[DeleteLogGroupRequest, awsapi.None]{Operation: &opDeleteLogGroup}
@@ -60,6 +65,7 @@ var (
 	OpDeleteRetentionPolicy = awsapi.Op[DeleteRetentionPolicyRequest, awsapi.None]{Operation: &opDeleteRetentionPolicy}
 	OpDescribeLogGroups     = awsapi.Op[DescribeLogGroupsRequest, DescribeLogGroupsResponse]{Operation: &opDescribeLogGroups}
 	OpDescribeLogStreams    = awsapi.Op[DescribeLogStreamsRequest, DescribeLogStreamsResponse]{Operation: &opDescribeLogStreams}
+	OpDisassociateKmsKey    = awsapi.Op[DisassociateKmsKeyRequest, awsapi.None]{Operation: &opDisassociateKmsKey}
 	OpFilterLogEvents       = awsapi.Op[FilterLogEventsRequest, FilterLogEventsResponse]{Operation: &opFilterLogEvents}
 	OpGetLogEvents          = awsapi.Op[GetLogEventsRequest, GetLogEventsResponse]{Operation: &opGetLogEvents}
 	OpListTagsForResource   = awsapi.Op[ListTagsForResourceRequest, ListTagsForResourceResponse]{Operation: &opListTagsForResource}

@@ -5,10 +5,15 @@ package logs
 import "cloister/internal/awsapi"
 
 var (
-	shapeAccountId             = awsapi.Shape{Name: "AccountId", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 12, HasMax: true, Max: 12, Pattern: "^\\d{12}$"}}
-	shapeAccountIds            = awsapi.Shape{Name: "AccountIds", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeAccountId}, Limits: &awsapi.Limits{HasMin: true, HasMax: true, Max: 20}}
-	shapeAmazonResourceName    = awsapi.Shape{Name: "AmazonResourceName", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 1011, Pattern: "[\\w+=/:,.@-]*"}}
-	shapeArn                   = awsapi.Shape{Name: "Arn", Kind: awsapi.KindString}
+	shapeAccountId              = awsapi.Shape{Name: "AccountId", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 12, HasMax: true, Max: 12, Pattern: "^\\d{12}$"}}
+	shapeAccountIds             = awsapi.Shape{Name: "AccountIds", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeAccountId}, Limits: &awsapi.Limits{HasMin: true, HasMax: true, Max: 20}}
+	shapeAmazonResourceName     = awsapi.Shape{Name: "AmazonResourceName", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 1011, Pattern: "[\\w+=/:,.@-]*"}}
+	shapeArn                    = awsapi.Shape{Name: "Arn", Kind: awsapi.KindString}
+	shapeAssociateKmsKeyRequest = awsapi.Shape{Name: "AssociateKmsKeyRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "logGroupName", Shape: &shapeLogGroupName},
+		{Name: "kmsKeyId", Shape: &shapeKmsKeyId, Traits: awsapi.Required},
+		{Name: "resourceIdentifier", Shape: &shapeResourceIdentifier},
+	}}
 	shapeBoolean               = awsapi.Shape{Name: "Boolean", Kind: awsapi.KindBoolean}
 	shapeCreateLogGroupRequest = awsapi.Shape{Name: "CreateLogGroupRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "logGroupName", Shape: &shapeLogGroupName, Traits: awsapi.Required},
@@ -65,6 +70,10 @@ var (
 	shapeDescribeLogStreamsResponse = awsapi.Shape{Name: "DescribeLogStreamsResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "logStreams", Shape: &shapeLogStreams},
 		{Name: "nextToken", Shape: &shapeNextToken},
+	}}
+	shapeDisassociateKmsKeyRequest = awsapi.Shape{Name: "DisassociateKmsKeyRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "logGroupName", Shape: &shapeLogGroupName},
+		{Name: "resourceIdentifier", Shape: &shapeResourceIdentifier},
 	}}
 	shapeEventId                = awsapi.Shape{Name: "EventId", Kind: awsapi.KindString}
 	shapeEventMessage           = awsapi.Shape{Name: "EventMessage", Kind: awsapi.KindString, Traits: awsapi.Sensitive, Limits: &awsapi.Limits{HasMin: true, Min: 1}}
@@ -204,6 +213,7 @@ var (
 		{Name: "expiredLogEventEndIndex", Shape: &shapeLogEventIndex},
 	}}
 	shapeResourceAlreadyExistsException = awsapi.Shape{Name: "ResourceAlreadyExistsException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Error: &awsapi.ErrorInfo{}}
+	shapeResourceIdentifier             = awsapi.Shape{Name: "ResourceIdentifier", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 2048, Pattern: "[\\w+=/:,.@\\-\\*]*"}}
 	shapeResourceNotFoundException      = awsapi.Shape{Name: "ResourceNotFoundException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Error: &awsapi.ErrorInfo{}}
 	shapeSearchedLogStream              = awsapi.Shape{Name: "SearchedLogStream", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "logStreamName", Shape: &shapeLogStreamName},

@@ -2,6 +2,12 @@
 
 package logs
 
+type AssociateKmsKeyRequest struct {
+	LogGroupName       *string
+	KmsKeyId           *string
+	ResourceIdentifier *string
+}
+
 type CreateLogGroupRequest struct {
 	LogGroupName              *string
 	KmsKeyId                  *string
@@ -57,6 +63,11 @@ type DescribeLogStreamsRequest struct {
 type DescribeLogStreamsResponse struct {
 	LogStreams []*LogStream
 	NextToken  *string
+}
+
+type DisassociateKmsKeyRequest struct {
+	LogGroupName       *string
+	ResourceIdentifier *string
 }
 
 type FilterLogEventsRequest struct {

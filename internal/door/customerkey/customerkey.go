@@ -15,44 +15,62 @@ import (
 	"cloister/internal/door"
 )
 
-// Sealed is a text under a customer's key.
+// Wrapped is a data key under a customer's key.
+type Wrapped struct {
+	Key        string // ARN of the customer's
+	Ciphertext []byte // of the Key Management Service
+}
+
+// Sealed is a text under a customer's key: AES-256-GCM under a data key that
+// encrypts nothing else.
 type Sealed struct {
-	Key     string // ARN of the key
-	DataKey []byte // a ciphertext of the Key Management Service
-	Text    []byte // AES-256-GCM under the data key, which encrypts nothing else
+	Wrapped
+	Text []byte
 }
 
 // Context is the encryption context that a text is sealed with, and opens with.
 type Context map[string]string
 
-// Seal encrypts text under a data key that as is given (kms:GenerateDataKey).
+// New makes a data key, for AES-256-GCM, that as is given (kms:GenerateDataKey).
 // key is a key's id, ARN or alias. The error is that of the call.
-func Seal(ctx context.Context, d *door.Door, as *door.Principal, key string, with Context, text []byte) (*Sealed, error) {
+func New(ctx context.Context, d *door.Door, as *door.Principal, key string, with Context) (*Wrapped, cipher.AEAD, error) {
 	spec := "AES_256"
 	out, err := door.Do(ctx, d, as, api.OpGenerateDataKey, &api.GenerateDataKeyRequest{KeyId: &key, KeySpec: &spec, EncryptionContext: with})
+	if err != nil {
+		return nil, nil, err
+	}
+	defer clear(out.Plaintext)
+	aead, err := newAEAD(out.Plaintext)
+	return &Wrapped{*out.KeyId, out.CiphertextBlob}, aead, err
+}
+
+// Unwrap opens a data key, if as may have it (kms:Decrypt). The error is that of
+// the call.
+func Unwrap(ctx context.Context, d *door.Door, as *door.Principal, with Context, w *Wrapped) (cipher.AEAD, error) {
+	out, err := door.Do(ctx, d, as, api.OpDecrypt, &api.DecryptRequest{KeyId: &w.Key, CiphertextBlob: w.Ciphertext, EncryptionContext: with})
 	if err != nil {
 		return nil, err
 	}
 	defer clear(out.Plaintext)
-	aead, err := newAEAD(out.Plaintext)
+	return newAEAD(out.Plaintext)
+}
+
+// Seal encrypts text under a data key of its own, as New makes it.
+func Seal(ctx context.Context, d *door.Door, as *door.Principal, key string, with Context, text []byte) (*Sealed, error) {
+	wrapped, aead, err := New(ctx, d, as, key, with)
 	if err != nil {
 		return nil, err
 	}
-	return &Sealed{Key: *out.KeyId, DataKey: out.CiphertextBlob, Text: aead.Seal(nil, nonce(aead), text, nil)}, nil
+	return &Sealed{*wrapped, aead.Seal(nil, nonce(aead), text, nil)}, nil
 }
 
 // ErrDamaged is what a text gives that is not what Seal made.
 var ErrDamaged = errors.New("what is under the customer's key does not open: it was changed")
 
-// Open is the inverse of Seal, if as may have it (kms:Decrypt). The error is
-// that of the call, or ErrDamaged.
+// Open is the inverse of Seal, if as may have the key. The error is Unwrap's, or
+// ErrDamaged.
 func Open(ctx context.Context, d *door.Door, as *door.Principal, with Context, s *Sealed) ([]byte, error) {
-	out, err := door.Do(ctx, d, as, api.OpDecrypt, &api.DecryptRequest{KeyId: &s.Key, CiphertextBlob: s.DataKey, EncryptionContext: with})
-	if err != nil {
-		return nil, err
-	}
-	defer clear(out.Plaintext)
-	aead, err := newAEAD(out.Plaintext)
+	aead, err := Unwrap(ctx, d, as, with, &s.Wrapped)
 	if err != nil {
 		return nil, err
 	}

@@ -46,6 +46,12 @@ func (k *checker) chunks(r store.Reader) error {
 
 func (k *checker) chunk(item store.Item[chunk]) {
 	c := item.Value
+	if c.DataKey != "" {
+		if len(c.Events) > 0 || len(c.Sealed) == 0 || c.Size <= 0 || c.Last < item.Key[1].(int64) {
+			k.wrong("sealed chunk %v is not as it was put", item.Key)
+		}
+		return
+	}
 	n := len(c.Events)
 	if n == 0 || c.Events[0].Time != item.Key[1] || c.Events[n-1].Time != c.Last || c.Last-c.Events[0].Time > chunkSpan {
 		k.wrong("chunk %v does not hold what its key says", item.Key)

@@ -13,7 +13,23 @@ import (
 	"cloister/internal/store"
 )
 
-func (s *Service) filterEvents(c *door.Call, r store.Reader, in *api.FilterLogEventsRequest) (*api.FilterLogEventsResponse, error) {
+func (s *Service) filterEvents(c *door.Call, in *api.FilterLogEventsRequest) (out *api.FilterLogEventsResponse, err error) {
+	g, err := parseGroup(c, in.LogGroupName, in.LogGroupIdentifier)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := s.keysOf(c, g)
+	if err != nil {
+		return nil, err
+	}
+	err = c.View(func(r store.Reader) error {
+		out, err = filterPage(c, r, keys, in)
+		return err
+	})
+	return out, err
+}
+
+func filterPage(c *door.Call, r store.Reader, keys opener, in *api.FilterLogEventsRequest) (*api.FilterLogEventsResponse, error) {
 	g, row, err := findGroup(c, r, in.LogGroupName, in.LogGroupIdentifier)
 	if err != nil {
 		return nil, err
@@ -26,7 +42,7 @@ func (s *Service) filterEvents(c *door.Call, r store.Reader, in *api.FilterLogEv
 	if err != nil {
 		return nil, err
 	}
-	if err := f.run(r, chosen); err != nil {
+	if err := f.run(r, keys, chosen); err != nil {
 		return nil, err
 	}
 	return f.answer(), nil
@@ -136,9 +152,9 @@ func parseFilter(in *api.FilterLogEventsRequest, within span) (*filter, error) {
 
 // run reads the streams one after the other and keeps the first events of them
 // all: at most limit and one more are held at a time.
-func (f *filter) run(r store.Reader, chosen []*stream) error {
+func (f *filter) run(r store.Reader, keys opener, chosen []*stream) error {
 	for _, st := range chosen {
-		err := readStream(r, st.ID, f.within, func(e *stored) bool { return f.consider(st, e) })
+		err := readStream(r, keys, st.ID, f.within, func(e *stored) bool { return f.consider(st, e) })
 		if err != nil {
 			return err
 		}

@@ -26,7 +26,23 @@ func window(c *door.Call, g *group, from, to *int64) span {
 	return w
 }
 
-func (s *Service) getEvents(c *door.Call, r store.Reader, in *api.GetLogEventsRequest) (*api.GetLogEventsResponse, error) {
+func (s *Service) getEvents(c *door.Call, in *api.GetLogEventsRequest) (out *api.GetLogEventsResponse, err error) {
+	g, err := parseGroup(c, in.LogGroupName, in.LogGroupIdentifier)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := s.keysOf(c, g)
+	if err != nil {
+		return nil, err
+	}
+	err = c.View(func(r store.Reader) error {
+		out, err = getPage(c, r, keys, in)
+		return err
+	})
+	return out, err
+}
+
+func getPage(c *door.Call, r store.Reader, keys opener, in *api.GetLogEventsRequest) (*api.GetLogEventsResponse, error) {
 	g, row, err := findGroup(c, r, in.LogGroupName, in.LogGroupIdentifier)
 	if err != nil {
 		return nil, err
@@ -43,7 +59,7 @@ func (s *Service) getEvents(c *door.Call, r store.Reader, in *api.GetLogEventsRe
 	if q.backward {
 		read = readBack
 	}
-	if err := read(r, st.ID, q.within, q.take); err != nil {
+	if err := read(r, keys, st.ID, q.within, q.take); err != nil {
 		return nil, err
 	}
 	return q.answer(), nil

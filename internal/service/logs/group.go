@@ -21,22 +21,25 @@ func needsOfCreateGroup(c *door.Call, r store.Reader, in *api.CreateLogGroupRequ
 	return []door.Need{need}, err
 }
 
-func (s *Service) createGroup(c *door.Call, tx *store.Tx, in *api.CreateLogGroupRequest) (*awsapi.None, error) {
-	if val(in.KmsKeyId) != "" {
-		return nil, invalid("This node does not offer customer keys yet: leave out kmsKeyId; everything is sealed under the node's own key.")
-	}
+func (s *Service) createGroup(c *door.Call, in *api.CreateLogGroupRequest) (*awsapi.None, error) {
 	if err := checkTags(in.Tags); err != nil {
 		return nil, err
 	}
 	g := groupID{c.Account, c.Region, val(in.LogGroupName)}
-	err := groups.Insert(tx, g.key(), &group{
-		Name: g.Name, Created: c.Time.UnixMilli(), Class: or(in.LogGroupClass, "STANDARD"),
-		Tags: in.Tags, Protected: val(in.DeletionProtectionEnabled),
-	})
-	if errors.Is(err, store.ErrExists) {
-		return nil, awsapi.Errorf("ResourceAlreadyExistsException", "The specified log group already exists")
+	key, err := s.tryKey(c, g, val(in.KmsKeyId))
+	if err != nil {
+		return nil, err
 	}
-	return none, err
+	return none, c.Commit(func(tx *store.Tx) error {
+		err := groups.Insert(tx, g.key(), &group{
+			Name: g.Name, Created: c.Time.UnixMilli(), Class: or(in.LogGroupClass, "STANDARD"),
+			Tags: in.Tags, Protected: val(in.DeletionProtectionEnabled), KMSKey: key.customer(),
+		})
+		if errors.Is(err, store.ErrExists) {
+			return awsapi.Errorf("ResourceAlreadyExistsException", "The specified log group already exists")
+		}
+		return errors.Join(err, key.store(tx, g))
+	})
 }
 
 func (s *Service) deleteGroup(c *door.Call, tx *store.Tx, in *api.DeleteLogGroupRequest) (*awsapi.None, error) {
@@ -59,7 +62,7 @@ func (s *Service) deleteGroup(c *door.Call, tx *store.Tx, in *api.DeleteLogGroup
 			return nil, err
 		}
 	}
-	return none, groups.Delete(tx, g.key())
+	return none, errors.Join(deleteKeys(tx, g), groups.Delete(tx, g.key()))
 }
 
 // findGroup is the group that a name or an ARN names.
@@ -105,6 +108,9 @@ func (g *group) describe(id groupID) *api.LogGroup {
 		LogGroupName: ptr(g.Name), CreationTime: ptr(g.Created), MetricFilterCount: ptr(int64(0)),
 		Arn: ptr(id.arn() + ":*"), LogGroupArn: ptr(id.arn()), StoredBytes: ptr(g.Bytes), LogGroupClass: ptr(g.Class),
 		DeletionProtectionEnabled: ptr(g.Protected),
+	}
+	if g.KMSKey != "" {
+		out.KmsKeyId = ptr(g.KMSKey)
 	}
 	if g.Retention > 0 {
 		out.RetentionInDays = ptr(g.Retention)

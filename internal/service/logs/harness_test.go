@@ -24,10 +24,10 @@ type harness struct {
 	root    *door.Principal
 }
 
-func newHarness(t testing.TB) *harness {
+func newHarness(t testing.TB, beside ...*awsapi.Service) *harness {
 	t.Helper()
 	h := &harness{t: t, now: start}
-	h.Harness = doortest.New(t, []*awsapi.Service{&api.Service}, func(_ *doortest.Harness, c *door.Config) {
+	h.Harness = doortest.New(t, append([]*awsapi.Service{&api.Service}, beside...), func(_ *doortest.Harness, c *door.Config) {
 		c.Now = func() time.Time { return h.now }
 	})
 	h.root = h.Root()

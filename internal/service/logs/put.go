@@ -28,10 +28,37 @@ const (
 // any more.
 const sequenceToken = "49039859627000000000000000000000000000000000000000000000"
 
-func (s *Service) putEvents(c *door.Call, tx *store.Tx, in *api.PutLogEventsRequest) (*api.PutLogEventsResponse, error) {
-	g, row, err := findGroup(c, tx, in.LogGroupName, nil)
+func (s *Service) putEvents(c *door.Call, in *api.PutLogEventsRequest) (*api.PutLogEventsResponse, error) {
+	g, err := parseGroup(c, in.LogGroupName, nil)
 	if err != nil {
 		return nil, err
+	}
+	out, err := s.putUnderKey(c, g, in)
+	if errors.Is(err, errKeyChanged) {
+		out, err = s.putUnderKey(c, g, in)
+	}
+	return out, err
+}
+
+func (s *Service) putUnderKey(c *door.Call, g groupID, in *api.PutLogEventsRequest) (out *api.PutLogEventsResponse, err error) {
+	key, err := s.keyForWriting(c, g)
+	if err != nil {
+		return nil, err
+	}
+	err = c.Commit(func(tx *store.Tx) error {
+		out, err = putBatch(c, tx, g, key, in)
+		return err
+	})
+	return out, err
+}
+
+func putBatch(c *door.Call, tx *store.Tx, g groupID, key *writingKey, in *api.PutLogEventsRequest) (*api.PutLogEventsResponse, error) {
+	row, err := groups.Get(tx, g.key())
+	if err != nil {
+		return nil, or404(err, noGroup())
+	}
+	if row.KMSKey != key.customer {
+		return nil, errKeyChanged
 	}
 	st, err := streams.Get(tx, g.key(*in.LogStreamName))
 	if err != nil {
@@ -47,7 +74,12 @@ func (s *Service) putEvents(c *door.Call, tx *store.Tx, in *api.PutLogEventsRequ
 		return out, nil
 	}
 	row.Bytes += st.note(kept, now)
-	return out, errors.Join(putChunks(tx, st, kept, now), streams.Put(tx, g.key(st.Name), st), groups.Put(tx, g.key(), row))
+	if key.fresh {
+		if err := dataKeys.Put(tx, g.key(key.ID), key.dataKey); err != nil {
+			return nil, err
+		}
+	}
+	return out, errors.Join(putChunks(tx, st, key, kept, now), streams.Put(tx, g.key(st.Name), st), groups.Put(tx, g.key(), row))
 }
 
 // checkBatch refuses a batch that AWS refuses whole.
@@ -117,13 +149,17 @@ func (st *stream) note(events []*api.InputLogEvent, now int64) (size int64) {
 
 // putChunks stores events as rows of a bearable size, each of which lasts no
 // longer than chunkSpan: readers hold what overlaps in memory.
-func putChunks(tx *store.Tx, st *stream, events []*api.InputLogEvent, now int64) error {
+func putChunks(tx *store.Tx, st *stream, key *writingKey, events []*api.InputLogEvent, now int64) error {
 	c := &chunk{Ingested: now}
 	size := 0
 	flush := func() error {
 		st.Batches++
 		c.Last = c.Events[len(c.Events)-1].Time
-		err := chunks.Put(tx, store.K(st.ID, c.Events[0].Time, st.Batches), c)
+		at := store.K(st.ID, c.Events[0].Time, st.Batches)
+		if err := key.seal(c); err != nil {
+			return err
+		}
+		err := chunks.Put(tx, at, c)
 		c, size = &chunk{Ingested: now}, 0
 		return err
 	}

@@ -75,6 +75,8 @@ func TestNeeds(t *testing.T) {
 		"CreateLogGroup on " + arn + ":*":                                       call(h, nobody, api.OpCreateLogGroup, &api.CreateLogGroupRequest{LogGroupName: ptr("g")}),
 		"DeleteLogGroup on " + arn + ":*":                                       call(h, nobody, api.OpDeleteLogGroup, &api.DeleteLogGroupRequest{LogGroupName: ptr("g")}),
 		"DescribeLogGroups on arn:aws:logs:us-east-1:123456789012:log-group::*": call(h, nobody, api.OpDescribeLogGroups, &api.DescribeLogGroupsRequest{}),
+		"AssociateKmsKey on " + arn + ":*":                                      call(h, nobody, api.OpAssociateKmsKey, &api.AssociateKmsKeyRequest{LogGroupName: ptr("g"), KmsKeyId: ptr("k")}),
+		"DisassociateKmsKey on " + arn + ":*":                                   call(h, nobody, api.OpDisassociateKmsKey, &api.DisassociateKmsKeyRequest{LogGroupName: ptr("g")}),
 		"PutRetentionPolicy on " + arn + ":*":                                   call(h, nobody, api.OpPutRetentionPolicy, &api.PutRetentionPolicyRequest{LogGroupName: ptr("g"), RetentionInDays: ptr(int64(1))}),
 		"DeleteRetentionPolicy on " + arn + ":*":                                call(h, nobody, api.OpDeleteRetentionPolicy, &api.DeleteRetentionPolicyRequest{LogGroupName: ptr("g")}),
 		"FilterLogEvents on " + arn + ":*":                                      call(h, nobody, api.OpFilterLogEvents, &api.FilterLogEventsRequest{LogGroupName: ptr("g")}),

@@ -55,7 +55,7 @@ type span struct{ from, to int64 }
 // yield returns false. Chunks are in the order of their first events and may
 // overlap; one lasts at most chunkSpan, so none that begins earlier than that
 // before the span reaches into it.
-func readStream(r store.Reader, streamID string, within span, yield func(*stored) bool) error {
+func readStream(r store.Reader, keys opener, streamID string, within span, yield func(*stored) bool) error {
 	var open events
 	after := store.K(streamID, within.from-chunkSpan-1, int64(0))
 	for item, err := range chunks.Scan(r, store.K(streamID), after) {
@@ -69,14 +69,16 @@ func readStream(r store.Reader, streamID string, within span, yield func(*stored
 		if !open.drain(func(t int64) bool { return t < begins }, yield) {
 			return nil
 		}
-		open.add(item, within)
+		if err := open.add(item, keys, within); err != nil {
+			return err
+		}
 	}
 	open.drain(always, yield)
 	return nil
 }
 
 // readBack is readStream from the last event to the first.
-func readBack(r store.Reader, streamID string, within span, yield func(*stored) bool) error {
+func readBack(r store.Reader, keys opener, streamID string, within span, yield func(*stored) bool) error {
 	open := events{back: true}
 	for item, err := range chunks.ScanBack(r, store.K(streamID), store.K(streamID, within.to, int64(0))) {
 		if err != nil {
@@ -89,7 +91,9 @@ func readBack(r store.Reader, streamID string, within span, yield func(*stored) 
 		if !open.drain(func(t int64) bool { return t > ends }, yield) {
 			return nil
 		}
-		open.add(item, within)
+		if err := open.add(item, keys, within); err != nil {
+			return err
+		}
 	}
 	open.drain(always, yield)
 	return nil
@@ -117,13 +121,18 @@ func (e *events) Pop() any {
 	return last
 }
 
-func (e *events) add(item store.Item[chunk], within span) {
-	c, batch := item.Value, item.Key[2].(int64)
-	for i := range c.Events {
-		if t := c.Events[i].Time; t >= within.from && t < within.to {
-			heap.Push(e, &stored{c.Events[i], position{t, batch, int64(i)}, c.Ingested})
+func (e *events) add(item store.Item[chunk], keys opener, within span) error {
+	batch := item.Key[2].(int64)
+	all, err := keys.events(item.Value)
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		if t := all[i].Time; t >= within.from && t < within.to {
+			heap.Push(e, &stored{all[i], position{t, batch, int64(i)}, item.Value.Ingested})
 		}
 	}
+	return nil
 }
 
 func always(int64) bool { return true }

@@ -11,6 +11,8 @@ import (
 // Service is CloudWatch Logs. It is safe for concurrent use.
 type Service struct {
 	db      *store.DB
+	door    *door.Door
+	keys    keys
 	sweeper *sweeper
 }
 
@@ -30,26 +32,29 @@ func (s *Service) Close() error {
 
 // Register puts the service's operations behind d.
 func (s *Service) Register(d *door.Door) {
+	s.door = d
 	s.registerGroups(d)
 	s.registerStreams(d)
 	s.registerTags(d)
 }
 
 func (s *Service) registerGroups(d *door.Door) {
-	door.Write(d, api.OpCreateLogGroup, door.Permission(needsOfCreateGroup), s.createGroup)
+	door.Act(d, api.OpCreateLogGroup, door.Permission(needsOfCreateGroup), s.createGroup)
 	door.Write(d, api.OpDeleteLogGroup, onGroup("logs:DeleteLogGroup", func(in *api.DeleteLogGroupRequest) (name, arn *string) {
 		return in.LogGroupName, nil
 	}), s.deleteGroup)
 	door.Read(d, api.OpDescribeLogGroups, door.On("logs:DescribeLogGroups", func(c *door.Call, _ *api.DescribeLogGroupsRequest) string {
 		return groupID{c.Account, c.Region, ""}.arn() + ":*"
 	}), s.describeGroups)
+	door.Act(d, api.OpAssociateKmsKey, door.Permission(needsOfAssociate), s.associateKey)
+	door.Write(d, api.OpDisassociateKmsKey, door.Permission(needsOfDisassociate), s.disassociateKey)
 	door.Write(d, api.OpPutRetentionPolicy, onGroup("logs:PutRetentionPolicy", func(in *api.PutRetentionPolicyRequest) (name, arn *string) {
 		return in.LogGroupName, nil
 	}), s.putRetention)
 	door.Write(d, api.OpDeleteRetentionPolicy, onGroup("logs:DeleteRetentionPolicy", func(in *api.DeleteRetentionPolicyRequest) (name, arn *string) {
 		return in.LogGroupName, nil
 	}), s.deleteRetention)
-	door.Read(d, api.OpFilterLogEvents, onGroup("logs:FilterLogEvents", func(in *api.FilterLogEventsRequest) (name, arn *string) {
+	door.Act(d, api.OpFilterLogEvents, onGroup("logs:FilterLogEvents", func(in *api.FilterLogEventsRequest) (name, arn *string) {
 		return in.LogGroupName, in.LogGroupIdentifier
 	}), s.filterEvents)
 }
@@ -64,10 +69,10 @@ func (s *Service) registerStreams(d *door.Door) {
 	door.Read(d, api.OpDescribeLogStreams, onGroup("logs:DescribeLogStreams", func(in *api.DescribeLogStreamsRequest) (name, arn *string) {
 		return in.LogGroupName, in.LogGroupIdentifier
 	}), s.describeStreams)
-	door.Write(d, api.OpPutLogEvents, onStream("logs:PutLogEvents", func(in *api.PutLogEventsRequest) (name, arn, stream *string) {
+	door.Act(d, api.OpPutLogEvents, onStream("logs:PutLogEvents", func(in *api.PutLogEventsRequest) (name, arn, stream *string) {
 		return in.LogGroupName, nil, in.LogStreamName
 	}), s.putEvents)
-	door.Read(d, api.OpGetLogEvents, onStream("logs:GetLogEvents", func(in *api.GetLogEventsRequest) (name, arn, stream *string) {
+	door.Act(d, api.OpGetLogEvents, onStream("logs:GetLogEvents", func(in *api.GetLogEventsRequest) (name, arn, stream *string) {
 		return in.LogGroupName, in.LogGroupIdentifier, in.LogStreamName
 	}), s.getEvents)
 }

@@ -122,7 +122,7 @@ func removeSome(tx *store.Tx, id string, limit int64) (s swept, err error) {
 			return s, err
 		}
 		if item.Value.Last >= limit {
-			s.next = item.Value.Events[0].Time
+			s.next = item.Key[1].(int64)
 			break
 		}
 		if len(keys) == sweepRows {

@@ -13,6 +13,9 @@ var (
 	// chunks are keyed by the stream's id, the first event's time and the
 	// batch's number in its stream.
 	chunks = store.Define[chunk]("logs.chunk", store.Clear(0, 1, 2))
+	// dataKeys are those of groups that are under a customer's key, by group and
+	// the data key's id.
+	dataKeys = store.Define[dataKey]("logs.datakey", store.Clear(0, 1, 2))
 	// removed are the ids of streams whose chunks are still to be deleted.
 	removed = store.Define[removal]("logs.removed")
 )
@@ -25,6 +28,7 @@ type group struct {
 	Tags      map[string]string
 	Protected bool // against deletion
 	Bytes     int64
+	KMSKey    string // ARN of the customer's key for what is put from now on; "": none
 }
 
 type stream struct {
@@ -42,10 +46,16 @@ type chunk struct {
 	Ingested int64
 	Last     int64 // time of its last event
 	Events   []event
+	DataKey  string // of the group, that Sealed is under; "": Events is all
+	Sealed   []byte
+	Size     int64 // what the sealed events count for
 }
 
 // bytes is what the chunk counts for in the size of its stream.
 func (c *chunk) bytes() (size int64) {
+	if c.DataKey != "" {
+		return c.Size
+	}
 	for i := range c.Events {
 		size += int64(len(c.Events[i].Message) + overhead)
 	}
