@@ -115,19 +115,6 @@ func (t *targets) peek(r store.Reader, f ref) (*target, error) {
 	return loadTarget(r, f)
 }
 
-// read is peek, and has the next one find f in memory.
-func (t *targets) read(ctx context.Context, r store.Reader, f ref) (*target, error) {
-	found := t.cached(f)
-	if found != nil {
-		return found, nil
-	}
-	found, err := loadTarget(r, f)
-	if err == nil {
-		_, err = t.get(ctx, f)
-	}
-	return found, err
-}
-
 // get finds the target at f; ResourceNotFoundException if there is none.
 func (t *targets) get(ctx context.Context, f ref) (*target, error) {
 	found := t.cached(f)

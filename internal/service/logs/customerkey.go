@@ -46,20 +46,21 @@ func deleteKeys(tx *store.Tx, g groupID) error {
 }
 
 func needsOfAssociate(c *door.Call, r store.Reader, in *api.AssociateKmsKeyRequest) ([]door.Need, error) {
-	g, err := identified(c, in.LogGroupName, in.ResourceIdentifier)
-	if err != nil {
-		return nil, err
-	}
-	need, err := groupNeed(r, "logs:AssociateKmsKey", g)
-	return []door.Need{need}, err
+	return identifiedNeed(c, r, "logs:AssociateKmsKey", in.LogGroupName, in.ResourceIdentifier)
 }
 
 func needsOfDisassociate(c *door.Call, r store.Reader, in *api.DisassociateKmsKeyRequest) ([]door.Need, error) {
-	g, err := identified(c, in.LogGroupName, in.ResourceIdentifier)
+	return identifiedNeed(c, r, "logs:DisassociateKmsKey", in.LogGroupName, in.ResourceIdentifier)
+}
+
+// identifiedNeed is the permission for the group that a request names. The
+// handler says what is wrong with one that names none, to who may do it to all.
+func identifiedNeed(c *door.Call, r store.Reader, action string, name, resource *string) ([]door.Need, error) {
+	g, err := identified(c, name, resource)
 	if err != nil {
-		return nil, err
+		return []door.Need{{Action: action, Resource: "*"}}, nil
 	}
-	need, err := groupNeed(r, "logs:DisassociateKmsKey", g)
+	need, err := groupNeed(r, action, g)
 	return []door.Need{need}, err
 }
 
