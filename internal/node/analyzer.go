@@ -7,8 +7,8 @@ import (
 	"cloister/internal/store"
 )
 
-// startAnalyzer puts Access Analyzer behind the door. It looks at what IAM and
-// Lambda hand to it here, and looks again when that changes.
+// startAnalyzer puts Access Analyzer behind the door. It looks at what IAM,
+// Lambda and KMS hand to it here, and looks again when that changes.
 func (n *Node) startAnalyzer() {
 	var prefixes []string
 	for _, s := range Services() {
@@ -16,8 +16,8 @@ func (n *Node) startAnalyzer() {
 	}
 	analyzer := accessanalyzer.New(accessanalyzer.Config{
 		DB: n.db, Audit: n.audit, Services: prefixes, Identities: n.identities,
-		Resources: []accessanalyzer.Resources{n.iam.TrustPolicies, n.lambda.ResourcePolicies},
-		Watched:   []string{"iam.role", "iam.user", "iam.policy", "lambda.permission", "lambda.layerpermission"},
+		Resources: []accessanalyzer.Resources{n.iam.TrustPolicies, n.lambda.ResourcePolicies, n.kms.KeyPolicies},
+		Watched:   []string{"iam.role", "iam.user", "iam.policy", "lambda.permission", "lambda.layerpermission", "kms.key"},
 	})
 	analyzer.Register(n.door)
 	n.inBackground(analyzer.Run)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"cloister/internal/audit"
@@ -14,12 +15,14 @@ import (
 	api "cloister/internal/awsapi/accessanalyzer"
 	"cloister/internal/door"
 	"cloister/internal/door/doortest"
+	"cloister/internal/store"
 	"cloister/policy"
 )
 
 const (
 	role     = "arn:aws:iam::123456789012:role/r"
 	function = "arn:aws:lambda:us-east-1:123456789012:function:f"
+	key      = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 )
 
 func trusting(principal, more string) string {
@@ -47,6 +50,7 @@ func TestWhoIsOutside(t *testing.T) {
 		"an organisation":             {role, trusting(`{"AWS":"*"}`, condition(`"StringEquals":{"aws:PrincipalOrgID":"o-1234567890"}`)), "AWS * aws:PrincipalOrgID=o-1234567890"},
 		"everybody of the account":    {role, trusting(`{"AWS":"*"}`, condition(`"StringEquals":{"aws:PrincipalAccount":"123456789012"}`)), ""},
 		"everybody of two accounts":   {role, trusting(`{"AWS":"*"}`, condition(`"StringEquals":{"aws:PrincipalAccount":["210987654321","123456789012"]}`)), "AWS * aws:PrincipalAccount=210987654321,123456789012"},
+		"its own account, by name":    {role, trusting(`{"AWS":"*"}`, condition(`"StringEquals":{"aws:PrincipalAccount":"${aws:ResourceAccount}"}`)), ""},
 		"roles by name":               {role, trusting(`{"AWS":"*"}`, condition(`"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::210987654321:role/x-*"}`)), "AWS * aws:PrincipalArn=arn:aws:iam::210987654321:role/x-*"},
 		"own roles by name":           {role, trusting(`{"AWS":"*"}`, condition(`"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::123456789012:role/x-*"}`)), ""},
 		"not if, which excludes few":  {role, trusting(`{"AWS":"*"}`, condition(`"StringNotEquals":{"aws:PrincipalAccount":"210987654321"}`)), "public AWS * aws:PrincipalAccount=210987654321"},
@@ -61,6 +65,9 @@ func TestWhoIsOutside(t *testing.T) {
 		"for all but one":             {function, `{"Statement":{"Effect":"Allow","NotPrincipal":{"AWS":"210987654321"},"Action":"lambda:*","Resource":"*"}}`, "public AWS *"},
 		"of an address":               {function, granting(`"*"`, condition(`"IpAddress":{"aws:SourceIp":"203.0.113.0/24"}`)), "AWS * aws:SourceIp=203.0.113.0/24"},
 		"a function URL without IAM":  {function, `{"Statement":{"Effect":"Allow","Principal":"*","Action":"lambda:InvokeFunctionUrl","Resource":"*","Condition":{"StringEquals":{"lambda:FunctionUrlAuthType":"NONE"}}}}`, "AWS * lambda:FunctionUrlAuthType=NONE"},
+		"a key, for its account":      {key, `{"Statement":{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},"Action":"kms:*","Resource":"*"}}`, ""},
+		"a key, for another":          {key, `{"Statement":{"Effect":"Allow","Principal":{"AWS":"210987654321"},"Action":["kms:Decrypt","kms:DescribeKey"],"Resource":"*"}}`, "AWS 210987654321"},
+		"a key, for a service":        {key, `{"Statement":{"Effect":"Allow","Principal":{"Service":"logs.amazonaws.com"},"Action":"kms:Decrypt","Resource":"*"}}`, "Service logs.amazonaws.com"},
 		"allowed here, denied always": {function, `{"Statement":[{"Effect":"Allow","Principal":"*","Action":"lambda:*","Resource":"*"},{"Effect":"Deny","Principal":"*","Action":"lambda:*","Resource":"*"}]}`, ""},
 	} {
 		kind := policy.KindResource
@@ -311,6 +318,23 @@ func TestUnusedAccess(t *testing.T) {
 	if left := h.found(out.Arn, map[string]*api.Criterion{"status": {Eq: []string{active}}}); len(left) != 3 {
 		t.Errorf("%d active findings", len(left))
 	}
+	// A role of the same name that was made later did nothing yet.
+	h.identities = []Identity{{ARN: arnOf("role", "used"), Role: true, Created: h.now.Add(time.Hour), Policies: some}}
+	h.now = h.now.AddDate(0, 6, 0)
+	h.scan()
+	if left := h.found(out.Arn, map[string]*api.Criterion{"findingType": {Eq: []string{typeRole}}, "status": {Eq: []string{active}}}); len(left) != 1 || *left[0].Resource != arnOf("role", "used") {
+		t.Errorf("%d active findings", len(left))
+	}
+	h.identities = nil
+	h.scan()
+	if err := h.DB.View(context.Background(), func(r store.Reader) error {
+		for range uses.Scan(r, nil, nil) {
+			t.Error("the uses of one who is gone are kept")
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestWhatAnalyzersRefuse(t *testing.T) {
@@ -390,5 +414,43 @@ func TestPermissions(t *testing.T) {
 	}
 	if !rule("mine-1") || rule("yours") || !list(*arn) || list(*arn+"x") {
 		t.Error("the permission is not on what is named")
+	}
+}
+
+// A scan that comes soon waits for the rest between two scans, and no longer.
+func TestScansRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		wake := make(chan struct{}, 1)
+		start := time.Now()
+		if !sleep(t.Context(), time.Minute, wake) || time.Since(start) != time.Minute {
+			t.Errorf("slept %v", time.Since(start))
+		}
+		start = time.Now()
+		wake <- struct{}{}
+		if !sleep(t.Context(), time.Minute, wake) || time.Since(start) != 0 {
+			t.Errorf("slept %v though woken", time.Since(start))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if sleep(ctx, time.Minute, wake) {
+			t.Error("goes on after the end")
+		}
+	})
+}
+
+// What was found in a policy is remembered until nobody asks for it any more.
+func TestMemory(t *testing.T) {
+	h := newHarness(t)
+	h.resources[role] = trusting(`{"AWS":"210987654321"}`, "")
+	h.analyzer(externalAccess)
+	h.scan()
+	if n := len(h.service.memory.known); n != 1 {
+		t.Errorf("%d policies are remembered", n)
+	}
+	delete(h.resources, role)
+	h.scan()
+	h.scan()
+	if n := len(h.service.memory.known); n != 0 {
+		t.Errorf("%d policies are remembered for ever", n)
 	}
 }

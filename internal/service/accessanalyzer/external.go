@@ -1,15 +1,62 @@
 package accessanalyzer
 
 import (
+	"crypto/sha256"
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"cloister/internal/door"
 	"cloister/internal/guardrail"
 	"cloister/policy"
 )
+
+// memory remembers what was found in policies, so that looking again costs only
+// where something changed. What nobody asked for since the last sweep is
+// forgotten.
+type memory struct {
+	mu    sync.Mutex
+	known map[[sha256.Size]byte]*remembered
+}
+
+type remembered struct {
+	grants []grant
+	asked  bool
+}
+
+// external is external, remembered. Conditions on the time count by the day.
+func (m *memory) external(need *door.Need, now time.Time) []grant {
+	p := need.ResourcePolicy.Policy
+	key := sha256.Sum256([]byte(p.Kind().String() + "\x00" + need.Account + "\x00" + need.Resource + "\x00" + now.UTC().Format(time.DateOnly) + "\x00" + string(p.Text())))
+	m.mu.Lock()
+	found, ok := m.known[key]
+	if ok {
+		found.asked = true
+	}
+	m.mu.Unlock()
+	if ok {
+		return found.grants
+	}
+	found = &remembered{external(need, now), true}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.known == nil {
+		m.known = map[[sha256.Size]byte]*remembered{}
+	}
+	m.known[key] = found
+	return found.grants
+}
+
+func (m *memory) sweep() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	maps.DeleteFunc(m.known, func(_ [sha256.Size]byte, r *remembered) bool { return !r.asked })
+	for _, r := range m.known {
+		r.asked = false
+	}
+}
 
 // grant is what a policy's statements give one outside principal, under the same
 // conditions.

@@ -36,7 +36,7 @@ func outsider(need *door.Need, s policy.Node, w who, now time.Time) (*policy.Req
 		// Services act for whoever they say: one that must say for whom is bound.
 		req.Principal = policy.Principal{Kind: policy.PrincipalService, Service: w.name}
 		ctx["aws:principalisawsservice"] = []string{"true"}
-		return req, !need.ResourcePolicyRequired && !bound(s)
+		return req, need.ResourcePolicy.Policy.Kind() != policy.KindTrust && !bound(s)
 	}
 	return req, w.kind == "CanonicalUser"
 }
@@ -118,8 +118,13 @@ func enclosed(s policy.Node, own string) bool {
 			continue
 		}
 		for _, key := range operator.Value.Members {
-			account, ok := of[strings.ToLower(key.Name)]
-			if ok && !slices.ContainsFunc(key.Value.List(), func(v policy.Node) bool { return account(v.Text) != own }) {
+			name := strings.ToLower(key.Name)
+			inside := func(v policy.Node) bool {
+				account, ok := of[name]
+				return ok && (account(v.Text) == own || strings.EqualFold(v.Text, "${aws:ResourceAccount}")) ||
+					name == "aws:resourceaccount" && strings.EqualFold(v.Text, "${aws:PrincipalAccount}")
+			}
+			if !slices.ContainsFunc(key.Value.List(), func(v policy.Node) bool { return !inside(v) }) {
 				return true
 			}
 		}

@@ -3,6 +3,7 @@ package accessanalyzer
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -51,32 +52,42 @@ func (s *Service) resource(r store.Reader, a *analyzer, arn string) (found *door
 
 // startScan brings the findings of one resource up to date. AWS does so within a
 // while; here it is done when the call has answered.
-func (s *Service) startScan(c *door.Call, tx *store.Tx, in *api.StartResourceScanRequest) (*awsapi.None, error) {
-	a, err := ofExternal(c, tx, in.AnalyzerArn)
-	if err != nil {
-		return nil, err
-	}
+func (s *Service) startScan(c *door.Call, in *api.StartResourceScanRequest) (*awsapi.None, error) {
 	arn := val(in.ResourceArn)
 	if in.ResourceOwnerAccount != nil && *in.ResourceOwnerAccount != c.Account {
 		return nil, invalid("The resource must be of the account of the analyzer.")
 	}
 	if !analyzed(resourceType(arn)) {
-		return nil, invalid("%q is not the ARN of a resource that is analyzed: a role, function or layer version.", clip(arn))
-	}
-	need, err := s.resource(tx, a, arn)
-	if err != nil {
-		return nil, err
+		return nil, invalid("%q is not the ARN of a resource that is analyzed: a role, function, layer version or key.", clip(arn))
 	}
 	now := c.Time.UTC()
 	found := map[string]*finding{}
-	if need != nil {
-		a.outsiders(need, now, found)
-	}
-	if err := settle(tx, a, found, now, func(f *finding) bool { return f.Resource == arn }); err != nil {
+	err := c.View(func(r store.Reader) error { // what may take long is not done in the transaction
+		clear(found)
+		a, err := ofExternal(c, r, in.AnalyzerArn)
+		if err != nil {
+			return err
+		}
+		need, err := s.resource(r, a, arn)
+		if need != nil {
+			s.outsiders(a, need, now, found)
+		}
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
-	a.LastResource, a.LastAnalyzed = arn, now
-	return none, analyzers.Put(tx, a.key(), a)
+	return none, c.Commit(func(tx *store.Tx) error {
+		a, err := ofExternal(c, tx, in.AnalyzerArn)
+		if err != nil {
+			return err
+		}
+		a.LastResource, a.LastAnalyzed = arn, now
+		if err := settle(tx, a, maps.Clone(found), now, func(f *finding) bool { return f.Resource == arn }); err != nil {
+			return err
+		}
+		return analyzers.Put(tx, a.key(), a)
+	})
 }
 
 // analyzed says whether resources of a type are looked at.

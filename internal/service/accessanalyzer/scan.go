@@ -78,21 +78,22 @@ func (s *Service) Scan(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
+	s.memory.sweep()
 	return nil
 }
 
 // scan brings one analyzer's findings up to date.
 func (s *Service) scan(ctx context.Context, a *analyzer, now time.Time) error {
-	found := map[string]*finding{}
+	found, alive := map[string]*finding{}, map[string]bool{}
 	last := ""
 	err := s.DB.View(ctx, func(r store.Reader) error {
 		clear(found)
 		if a.Type == unusedAccess {
-			return s.unused(r, a, now, found, &last)
+			return s.unused(r, a, now, found, func(arn string) { last, alive[arn] = arn, true })
 		}
 		return s.everyResource(r, a, func(need *door.Need) error {
 			last = need.Resource
-			a.outsiders(need, now, found)
+			s.outsiders(a, need, now, found)
 			return nil
 		})
 	})
@@ -106,6 +107,11 @@ func (s *Service) scan(ctx context.Context, a *analyzer, now time.Time) error {
 		}
 		if err := settle(tx, current, maps.Clone(found), now, func(*finding) bool { return true }); err != nil {
 			return err
+		}
+		if a.Type == unusedAccess {
+			if err := forget(tx, a.Account, alive); err != nil {
+				return err
+			}
 		}
 		current.LastResource, current.LastAnalyzed = last, now
 		return analyzers.Put(tx, current.key(), current)
@@ -153,8 +159,8 @@ func resourceType(arn string) string {
 }
 
 // outsiders adds the findings of one resource.
-func (a *analyzer) outsiders(need *door.Need, now time.Time, found map[string]*finding) {
-	for _, g := range external(need, now) {
+func (s *Service) outsiders(a *analyzer, need *door.Need, now time.Time, found map[string]*finding) {
+	for _, g := range s.memory.external(need, now) {
 		parts := []string{need.Resource, g.kind, g.name}
 		for _, key := range slices.Sorted(maps.Keys(g.condition)) {
 			parts = append(parts, key, g.condition[key])

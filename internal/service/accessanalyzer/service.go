@@ -54,7 +54,8 @@ type Config struct {
 // Service is Access Analyzer. It is safe for concurrent use.
 type Service struct {
 	Config
-	wake chan struct{}
+	wake   chan struct{}
+	memory memory
 }
 
 // New makes the service. Run keeps its findings up to date.
@@ -104,7 +105,7 @@ func (s *Service) registerFindings(d *door.Door) {
 	door.Read(d, api.OpGetFindingV2, onARN("GetFinding", func(in *api.GetFindingV2Request) *string { return in.AnalyzerArn }), getFindingV2)
 	door.Write(d, api.OpUpdateFindings, onARN("UpdateFindings", func(in *api.UpdateFindingsRequest) *string { return in.AnalyzerArn }), updateFindings)
 	door.Read(d, api.OpGetFindingsStatistics, onARN("GetFindingsStatistics", func(in *api.GetFindingsStatisticsRequest) *string { return in.AnalyzerArn }), statistics)
-	door.Write(d, api.OpStartResourceScan, onARN("StartResourceScan", func(in *api.StartResourceScanRequest) *string { return in.AnalyzerArn }), s.startScan)
+	door.Act(d, api.OpStartResourceScan, onARN("StartResourceScan", func(in *api.StartResourceScanRequest) *string { return in.AnalyzerArn }), s.startScan)
 	door.Read(d, api.OpGetAnalyzedResource, onARN("GetAnalyzedResource", func(in *api.GetAnalyzedResourceRequest) *string { return in.AnalyzerArn }), s.getAnalyzed)
 	door.Read(d, api.OpListAnalyzedResources, onARN("ListAnalyzedResources", func(in *api.ListAnalyzedResourcesRequest) *string { return in.AnalyzerArn }), s.listAnalyzed)
 }

@@ -14,14 +14,14 @@ import (
 )
 
 // unused adds what of an account's users and roles was not used within the
-// analyzer's tracking period.
-func (s *Service) unused(r store.Reader, a *analyzer, now time.Time, found map[string]*finding, last *string) error {
+// analyzer's tracking period. It says at whom it looked.
+func (s *Service) unused(r store.Reader, a *analyzer, now time.Time, found map[string]*finding, looked func(arn string)) error {
 	limit := now.AddDate(0, 0, -int(a.Age))
 	for who, err := range s.Identities(r, a.Account) {
 		if err != nil {
 			return err
 		}
-		*last = who.ARN
+		looked(who.ARN)
 		if a.excludes(who.Tags) {
 			continue
 		}

@@ -145,3 +145,22 @@ func (u *use) since(made time.Time) *use {
 	}
 	return after
 }
+
+// forget removes the uses of users and roles that are gone.
+func forget(tx *store.Tx, account string, alive map[string]bool) error {
+	var gone []store.Key
+	for item, err := range uses.Scan(tx, store.K(account), nil) {
+		if err != nil {
+			return err
+		}
+		if !alive[item.Key[1].(string)] {
+			gone = append(gone, item.Key)
+		}
+	}
+	for _, key := range gone {
+		if err := uses.Delete(tx, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
