@@ -34,4 +34,8 @@ type Directory interface {
 	// Used notes that a request signed with an access key was authenticated,
 	// for GetAccessKeyLastUsed. It only remembers.
 	Used(accessKeyID, service, region string, at time.Time)
+
+	// Acted notes that a call of p asked for a permission, whatever the answer
+	// was, for GetServiceLastAccessedDetails. It only remembers.
+	Acted(p *Principal, action, region string, at time.Time)
 }

@@ -71,6 +71,9 @@ func (d *Door) run(c *Call, in any) (out any, err error) {
 	c.readOnly = e.reads
 	c.recheck = func(r store.Reader) error { return d.authorise(c, e, r) }
 	out, err = e.guarded(c, in)
+	for i := range c.decided {
+		d.directory.Acted(c.Principal, c.decided[i].Action, c.Region, c.Time)
+	}
 	return out, d.finish(c, err)
 }
 

@@ -5,7 +5,8 @@ package iam
 import "cloister/internal/awsapi"
 
 var (
-	shapeAccessKey = awsapi.Shape{Name: "AccessKey", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+	shapeAccessAdvisorUsageGranularityType = awsapi.Shape{Name: "AccessAdvisorUsageGranularityType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"SERVICE_LEVEL", "ACTION_LEVEL"}}}
+	shapeAccessKey                         = awsapi.Shape{Name: "AccessKey", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "UserName", Shape: &shapeUserNameType, Traits: awsapi.Required},
 		{Name: "AccessKeyId", Shape: &shapeAccessKeyIdType, Traits: awsapi.Required},
 		{Name: "Status", Shape: &shapeStatusType, Traits: awsapi.Required},
@@ -281,10 +282,25 @@ var (
 	shapeEntityAlreadyExistsException = awsapi.Shape{Name: "EntityAlreadyExistsException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeEntityAlreadyExistsMessage},
 	}, Error: &awsapi.ErrorInfo{Code: "EntityAlreadyExists", Status: 409}}
+	shapeEntityDetails = awsapi.Shape{Name: "EntityDetails", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "EntityInfo", Shape: &shapeEntityInfo, Traits: awsapi.Required},
+		{Name: "LastAuthenticated", Shape: &shapeDateType},
+	}}
+	shapeEntityInfo = awsapi.Shape{Name: "EntityInfo", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "Arn", Shape: &shapeArnType, Traits: awsapi.Required},
+		{Name: "Name", Shape: &shapeUserNameType, Traits: awsapi.Required},
+		{Name: "Type", Shape: &shapePolicyOwnerEntityType, Traits: awsapi.Required},
+		{Name: "Id", Shape: &shapeIdType, Traits: awsapi.Required},
+		{Name: "Path", Shape: &shapePathType},
+	}}
 	shapeEntityTemporarilyUnmodifiableException = awsapi.Shape{Name: "EntityTemporarilyUnmodifiableException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeEntityTemporarilyUnmodifiableMessage},
 	}, Error: &awsapi.ErrorInfo{Code: "EntityTemporarilyUnmodifiable", Status: 409}}
-	shapeEntityType              = awsapi.Shape{Name: "EntityType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"User", "Role", "Group", "LocalManagedPolicy", "AWSManagedPolicy"}}}
+	shapeEntityType   = awsapi.Shape{Name: "EntityType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"User", "Role", "Group", "LocalManagedPolicy", "AWSManagedPolicy"}}}
+	shapeErrorDetails = awsapi.Shape{Name: "ErrorDetails", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "Message", Shape: &shapeStringType, Traits: awsapi.Required},
+		{Name: "Code", Shape: &shapeStringType, Traits: awsapi.Required},
+	}}
 	shapeEvalDecisionDetailsType = awsapi.Shape{Name: "EvalDecisionDetailsType", Kind: awsapi.KindMap, Elem: &awsapi.Member{Shape: &shapePolicyEvaluationDecisionType}, Key: &awsapi.Member{Shape: &shapeEvalDecisionSourceType}}
 	shapeEvalDecisionSourceType  = awsapi.Shape{Name: "EvalDecisionSourceType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 3, HasMax: true, Max: 256}}
 	shapeEvaluationResult        = awsapi.Shape{Name: "EvaluationResult", Kind: awsapi.KindStructure, Members: []awsapi.Member{
@@ -302,6 +318,13 @@ var (
 	shapeGenerateCredentialReportResponse = awsapi.Shape{Name: "GenerateCredentialReportResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "State", Shape: &shapeReportStateType},
 		{Name: "Description", Shape: &shapeReportStateDescriptionType},
+	}}
+	shapeGenerateServiceLastAccessedDetailsRequest = awsapi.Shape{Name: "GenerateServiceLastAccessedDetailsRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "Arn", Shape: &shapeArnType, Traits: awsapi.Required},
+		{Name: "Granularity", Shape: &shapeAccessAdvisorUsageGranularityType},
+	}}
+	shapeGenerateServiceLastAccessedDetailsResponse = awsapi.Shape{Name: "GenerateServiceLastAccessedDetailsResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "JobId", Shape: &shapeJobIDType},
 	}}
 	shapeGetAccessKeyLastUsedRequest = awsapi.Shape{Name: "GetAccessKeyLastUsedRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "AccessKeyId", Shape: &shapeAccessKeyIdType, Traits: awsapi.Required},
@@ -423,6 +446,36 @@ var (
 	}}
 	shapeGetRoleResponse = awsapi.Shape{Name: "GetRoleResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "Role", Shape: &shapeRole, Traits: awsapi.Required},
+	}}
+	shapeGetServiceLastAccessedDetailsRequest = awsapi.Shape{Name: "GetServiceLastAccessedDetailsRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "JobId", Shape: &shapeJobIDType, Traits: awsapi.Required},
+		{Name: "MaxItems", Shape: &shapeMaxItemsType},
+		{Name: "Marker", Shape: &shapeMarkerType},
+	}}
+	shapeGetServiceLastAccessedDetailsResponse = awsapi.Shape{Name: "GetServiceLastAccessedDetailsResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "JobStatus", Shape: &shapeJobStatusType, Traits: awsapi.Required},
+		{Name: "JobType", Shape: &shapeAccessAdvisorUsageGranularityType},
+		{Name: "JobCreationDate", Shape: &shapeDateType, Traits: awsapi.Required},
+		{Name: "ServicesLastAccessed", Shape: &shapeServicesLastAccessed, Traits: awsapi.Required},
+		{Name: "JobCompletionDate", Shape: &shapeDateType, Traits: awsapi.Required},
+		{Name: "IsTruncated", Shape: &shapeBooleanType},
+		{Name: "Marker", Shape: &shapeResponseMarkerType},
+		{Name: "Error", Shape: &shapeErrorDetails},
+	}}
+	shapeGetServiceLastAccessedDetailsWithEntitiesRequest = awsapi.Shape{Name: "GetServiceLastAccessedDetailsWithEntitiesRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "JobId", Shape: &shapeJobIDType, Traits: awsapi.Required},
+		{Name: "ServiceNamespace", Shape: &shapeServiceNamespaceType, Traits: awsapi.Required},
+		{Name: "MaxItems", Shape: &shapeMaxItemsType},
+		{Name: "Marker", Shape: &shapeMarkerType},
+	}}
+	shapeGetServiceLastAccessedDetailsWithEntitiesResponse = awsapi.Shape{Name: "GetServiceLastAccessedDetailsWithEntitiesResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "JobStatus", Shape: &shapeJobStatusType, Traits: awsapi.Required},
+		{Name: "JobCreationDate", Shape: &shapeDateType, Traits: awsapi.Required},
+		{Name: "JobCompletionDate", Shape: &shapeDateType, Traits: awsapi.Required},
+		{Name: "EntityDetailsList", Shape: &shapeEntityDetailsListType, Traits: awsapi.Required},
+		{Name: "IsTruncated", Shape: &shapeBooleanType},
+		{Name: "Marker", Shape: &shapeResponseMarkerType},
+		{Name: "Error", Shape: &shapeErrorDetails},
 	}}
 	shapeGetServiceLinkedRoleDeletionStatusRequest = awsapi.Shape{Name: "GetServiceLinkedRoleDeletionStatusRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "DeletionTaskId", Shape: &shapeDeletionTaskIdType, Traits: awsapi.Required},
@@ -645,6 +698,20 @@ var (
 	shapeListOpenIDConnectProvidersResponse = awsapi.Shape{Name: "ListOpenIDConnectProvidersResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "OpenIDConnectProviderList", Shape: &shapeOpenIDConnectProviderListType},
 	}}
+	shapeListPoliciesGrantingServiceAccessEntry = awsapi.Shape{Name: "ListPoliciesGrantingServiceAccessEntry", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "ServiceNamespace", Shape: &shapeServiceNamespaceType},
+		{Name: "Policies", Shape: &shapePolicyGrantingServiceAccessListType},
+	}}
+	shapeListPoliciesGrantingServiceAccessRequest = awsapi.Shape{Name: "ListPoliciesGrantingServiceAccessRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "Marker", Shape: &shapeMarkerType},
+		{Name: "Arn", Shape: &shapeArnType, Traits: awsapi.Required},
+		{Name: "ServiceNamespaces", Shape: &shapeServiceNamespaceListType, Traits: awsapi.Required},
+	}}
+	shapeListPoliciesGrantingServiceAccessResponse = awsapi.Shape{Name: "ListPoliciesGrantingServiceAccessResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "PoliciesGrantingServiceAccess", Shape: &shapeListPolicyGrantingServiceAccessResponseListType, Traits: awsapi.Required},
+		{Name: "IsTruncated", Shape: &shapeBooleanType},
+		{Name: "Marker", Shape: &shapeResponseMarkerType},
+	}}
 	shapeListPoliciesRequest = awsapi.Shape{Name: "ListPoliciesRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "Scope", Shape: &shapePolicyScopeType},
 		{Name: "OnlyAttached", Shape: &shapeBooleanType},
@@ -831,6 +898,13 @@ var (
 	shapePolicyEvaluationException    = awsapi.Shape{Name: "PolicyEvaluationException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapePolicyEvaluationErrorMessage},
 	}, Error: &awsapi.ErrorInfo{Code: "PolicyEvaluation", Status: 500}}
+	shapePolicyGrantingServiceAccess = awsapi.Shape{Name: "PolicyGrantingServiceAccess", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "PolicyName", Shape: &shapePolicyNameType, Traits: awsapi.Required},
+		{Name: "PolicyType", Shape: &shapePolicyType, Traits: awsapi.Required},
+		{Name: "PolicyArn", Shape: &shapeArnType},
+		{Name: "EntityType", Shape: &shapePolicyOwnerEntityType},
+		{Name: "EntityName", Shape: &shapeEntityNameType},
+	}}
 	shapePolicyGroup = awsapi.Shape{Name: "PolicyGroup", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "GroupName", Shape: &shapeGroupNameType},
 		{Name: "GroupId", Shape: &shapeIdType},
@@ -960,6 +1034,16 @@ var (
 	shapeServiceFailureException = awsapi.Shape{Name: "ServiceFailureException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeServiceFailureExceptionMessage},
 	}, Error: &awsapi.ErrorInfo{Code: "ServiceFailure", Status: 500}}
+	shapeServiceLastAccessed = awsapi.Shape{Name: "ServiceLastAccessed", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "ServiceName", Shape: &shapeServiceNameType, Traits: awsapi.Required},
+		{Name: "LastAuthenticated", Shape: &shapeDateType},
+		{Name: "ServiceNamespace", Shape: &shapeServiceNamespaceType, Traits: awsapi.Required},
+		{Name: "LastAuthenticatedEntity", Shape: &shapeArnType},
+		{Name: "LastAuthenticatedRegion", Shape: &shapeStringType},
+		{Name: "TotalAuthenticatedEntities", Shape: &shapeIntegerType},
+		{Name: "TrackedActionsLastAccessed", Shape: &shapeTrackedActionsLastAccessed},
+	}}
+	shapeServicesLastAccessed           = awsapi.Shape{Name: "ServicesLastAccessed", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeServiceLastAccessed}}
 	shapeSetDefaultPolicyVersionRequest = awsapi.Shape{Name: "SetDefaultPolicyVersionRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "PolicyArn", Shape: &shapeArnType, Traits: awsapi.Required},
 		{Name: "VersionId", Shape: &shapePolicyVersionIdType, Traits: awsapi.Required},
@@ -1035,6 +1119,13 @@ var (
 		{Name: "UserName", Shape: &shapeExistingUserNameType, Traits: awsapi.Required},
 		{Name: "Tags", Shape: &shapeTagListType, Traits: awsapi.Required},
 	}}
+	shapeTrackedActionLastAccessed = awsapi.Shape{Name: "TrackedActionLastAccessed", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "ActionName", Shape: &shapeStringType},
+		{Name: "LastAccessedEntity", Shape: &shapeArnType},
+		{Name: "LastAccessedTime", Shape: &shapeDateType},
+		{Name: "LastAccessedRegion", Shape: &shapeStringType},
+	}}
+	shapeTrackedActionsLastAccessed  = awsapi.Shape{Name: "TrackedActionsLastAccessed", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeTrackedActionLastAccessed}}
 	shapeUnmodifiableEntityException = awsapi.Shape{Name: "UnmodifiableEntityException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeUnmodifiableEntityMessage},
 	}, Error: &awsapi.ErrorInfo{Code: "UnmodifiableEntity", Status: 400}}
@@ -1144,90 +1235,102 @@ var (
 		{Name: "EnableDate", Shape: &shapeDateType},
 		{Name: "Tags", Shape: &shapeTagListType},
 	}}
-	shapeAccessKeyIdType                             = awsapi.Shape{Name: "accessKeyIdType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 16, HasMax: true, Max: 128, Pattern: "[\\w]+"}}
-	shapeAccessKeyMetadataListType                   = awsapi.Shape{Name: "accessKeyMetadataListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeAccessKeyMetadata}}
-	shapeAccessKeySecretType                         = awsapi.Shape{Name: "accessKeySecretType", Kind: awsapi.KindString, Traits: awsapi.Sensitive}
-	shapeAccountAliasListType                        = awsapi.Shape{Name: "accountAliasListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeAccountAliasType}}
-	shapeAccountAliasType                            = awsapi.Shape{Name: "accountAliasType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 3, HasMax: true, Max: 63, Pattern: "^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$"}}
-	shapeArnType                                     = awsapi.Shape{Name: "arnType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 20, HasMax: true, Max: 2048}}
-	shapeAssignmentStatusType                        = awsapi.Shape{Name: "assignmentStatusType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"Assigned", "Unassigned", "Any"}}}
-	shapeAttachedPoliciesListType                    = awsapi.Shape{Name: "attachedPoliciesListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeAttachedPolicy}}
-	shapeAttachmentCountType                         = awsapi.Shape{Name: "attachmentCountType", Kind: awsapi.KindInteger}
-	shapeAuthenticationCodeType                      = awsapi.Shape{Name: "authenticationCodeType", Kind: awsapi.KindString, Traits: awsapi.Sensitive, Limits: &awsapi.Limits{HasMin: true, Min: 6, HasMax: true, Max: 6, Pattern: "[\\d]+"}}
-	shapeBooleanObjectType                           = awsapi.Shape{Name: "booleanObjectType", Kind: awsapi.KindBoolean}
-	shapeBooleanType                                 = awsapi.Shape{Name: "booleanType", Kind: awsapi.KindBoolean}
-	shapeClientIDListType                            = awsapi.Shape{Name: "clientIDListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeClientIDType}}
-	shapeClientIDType                                = awsapi.Shape{Name: "clientIDType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 255}}
-	shapeCredentialReportExpiredExceptionMessage     = awsapi.Shape{Name: "credentialReportExpiredExceptionMessage", Kind: awsapi.KindString}
-	shapeCredentialReportNotPresentExceptionMessage  = awsapi.Shape{Name: "credentialReportNotPresentExceptionMessage", Kind: awsapi.KindString}
-	shapeCredentialReportNotReadyExceptionMessage    = awsapi.Shape{Name: "credentialReportNotReadyExceptionMessage", Kind: awsapi.KindString}
-	shapeCustomSuffixType                            = awsapi.Shape{Name: "customSuffixType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 64, Pattern: "[\\w+=,.@-]+"}}
-	shapeDateType                                    = awsapi.Shape{Name: "dateType", Kind: awsapi.KindTimestamp}
-	shapeDeleteConflictMessage                       = awsapi.Shape{Name: "deleteConflictMessage", Kind: awsapi.KindString}
-	shapeEntityAlreadyExistsMessage                  = awsapi.Shape{Name: "entityAlreadyExistsMessage", Kind: awsapi.KindString}
-	shapeEntityListType                              = awsapi.Shape{Name: "entityListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeEntityType}}
-	shapeEntityTemporarilyUnmodifiableMessage        = awsapi.Shape{Name: "entityTemporarilyUnmodifiableMessage", Kind: awsapi.KindString}
-	shapeExistingUserNameType                        = awsapi.Shape{Name: "existingUserNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\w+=,.@-]+"}}
-	shapeGlobalEndpointTokenVersion                  = awsapi.Shape{Name: "globalEndpointTokenVersion", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"v1Token", "v2Token"}}}
-	shapeGroupDetailListType                         = awsapi.Shape{Name: "groupDetailListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeGroupDetail}}
-	shapeGroupListType                               = awsapi.Shape{Name: "groupListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeGroup}}
-	shapeGroupNameListType                           = awsapi.Shape{Name: "groupNameListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeGroupNameType}}
-	shapeGroupNameType                               = awsapi.Shape{Name: "groupNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\w+=,.@-]+"}}
-	shapeIdType                                      = awsapi.Shape{Name: "idType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 16, HasMax: true, Max: 128, Pattern: "[\\w]+"}}
-	shapeInstanceProfileListType                     = awsapi.Shape{Name: "instanceProfileListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeInstanceProfile}}
-	shapeInstanceProfileNameType                     = awsapi.Shape{Name: "instanceProfileNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\w+=,.@-]+"}}
-	shapeInvalidAuthenticationCodeMessage            = awsapi.Shape{Name: "invalidAuthenticationCodeMessage", Kind: awsapi.KindString}
-	shapeInvalidInputMessage                         = awsapi.Shape{Name: "invalidInputMessage", Kind: awsapi.KindString}
-	shapeInvalidUserTypeMessage                      = awsapi.Shape{Name: "invalidUserTypeMessage", Kind: awsapi.KindString}
-	shapeLimitExceededMessage                        = awsapi.Shape{Name: "limitExceededMessage", Kind: awsapi.KindString}
-	shapeMalformedPolicyDocumentMessage              = awsapi.Shape{Name: "malformedPolicyDocumentMessage", Kind: awsapi.KindString}
-	shapeMarkerType                                  = awsapi.Shape{Name: "markerType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 320, Pattern: "[\\u0020-\\u00FF]+"}}
-	shapeMaxItemsType                                = awsapi.Shape{Name: "maxItemsType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 1000}}
-	shapeMaxPasswordAgeType                          = awsapi.Shape{Name: "maxPasswordAgeType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 1095}}
-	shapeMfaDeviceListType                           = awsapi.Shape{Name: "mfaDeviceListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeMFADevice}}
-	shapeMinimumPasswordLengthType                   = awsapi.Shape{Name: "minimumPasswordLengthType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 6, HasMax: true, Max: 128}}
-	shapeNoSuchEntityMessage                         = awsapi.Shape{Name: "noSuchEntityMessage", Kind: awsapi.KindString}
-	shapeOpenIdIdpCommunicationErrorExceptionMessage = awsapi.Shape{Name: "openIdIdpCommunicationErrorExceptionMessage", Kind: awsapi.KindString}
-	shapePasswordPolicyViolationMessage              = awsapi.Shape{Name: "passwordPolicyViolationMessage", Kind: awsapi.KindString}
-	shapePasswordReusePreventionType                 = awsapi.Shape{Name: "passwordReusePreventionType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 24}}
-	shapePasswordType                                = awsapi.Shape{Name: "passwordType", Kind: awsapi.KindString, Traits: awsapi.Sensitive, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"}}
-	shapePathPrefixType                              = awsapi.Shape{Name: "pathPrefixType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 512, Pattern: "\\u002F[\\u0021-\\u007F]*"}}
-	shapePathType                                    = awsapi.Shape{Name: "pathType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 512, Pattern: "(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"}}
-	shapePolicyDescriptionType                       = awsapi.Shape{Name: "policyDescriptionType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMax: true, Max: 1000}}
-	shapePolicyDetailListType                        = awsapi.Shape{Name: "policyDetailListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapePolicyDetail}}
-	shapePolicyDocumentType                          = awsapi.Shape{Name: "policyDocumentType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 131072, Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"}}
-	shapePolicyDocumentVersionListType               = awsapi.Shape{Name: "policyDocumentVersionListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapePolicyVersion}}
-	shapePolicyEvaluationErrorMessage                = awsapi.Shape{Name: "policyEvaluationErrorMessage", Kind: awsapi.KindString}
-	shapePolicyListType                              = awsapi.Shape{Name: "policyListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapePolicy}}
-	shapePolicyNameListType                          = awsapi.Shape{Name: "policyNameListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapePolicyNameType}}
-	shapePolicyNameType                              = awsapi.Shape{Name: "policyNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\w+=,.@-]+"}}
-	shapePolicyNotAttachableMessage                  = awsapi.Shape{Name: "policyNotAttachableMessage", Kind: awsapi.KindString}
-	shapePolicyPathType                              = awsapi.Shape{Name: "policyPathType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 512, Pattern: "((/[A-Za-z0-9\\.,\\+@=_-]+)*)/"}}
-	shapePolicyScopeType                             = awsapi.Shape{Name: "policyScopeType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"All", "AWS", "Local"}}}
-	shapePolicyVersionIdType                         = awsapi.Shape{Name: "policyVersionIdType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Pattern: "v[1-9][0-9]*(\\.[A-Za-z0-9-]*)?"}}
-	shapeResponseMarkerType                          = awsapi.Shape{Name: "responseMarkerType", Kind: awsapi.KindString}
-	shapeRoleDescriptionType                         = awsapi.Shape{Name: "roleDescriptionType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMax: true, Max: 1000, Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*"}}
-	shapeRoleDetailListType                          = awsapi.Shape{Name: "roleDetailListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeRoleDetail}}
-	shapeRoleListType                                = awsapi.Shape{Name: "roleListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeRole}}
-	shapeRoleMaxSessionDurationType                  = awsapi.Shape{Name: "roleMaxSessionDurationType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 3600, HasMax: true, Max: 43200}}
-	shapeRoleNameType                                = awsapi.Shape{Name: "roleNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 64, Pattern: "[\\w+=,.@-]+"}}
-	shapeSerialNumberType                            = awsapi.Shape{Name: "serialNumberType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 9, HasMax: true, Max: 256, Pattern: "[\\w+=/:,.@-]+"}}
-	shapeServiceFailureExceptionMessage              = awsapi.Shape{Name: "serviceFailureExceptionMessage", Kind: awsapi.KindString}
-	shapeStatusType                                  = awsapi.Shape{Name: "statusType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"Active", "Inactive"}}}
-	shapeStringType                                  = awsapi.Shape{Name: "stringType", Kind: awsapi.KindString}
-	shapeSummaryKeyType                              = awsapi.Shape{Name: "summaryKeyType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"Users", "UsersQuota", "Groups", "GroupsQuota", "ServerCertificates", "ServerCertificatesQuota", "UserPolicySizeQuota", "GroupPolicySizeQuota", "GroupsPerUserQuota", "SigningCertificatesPerUserQuota", "AccessKeysPerUserQuota", "MFADevices", "MFADevicesInUse", "AccountMFAEnabled", "AccountAccessKeysPresent", "AccountSigningCertificatesPresent", "AttachedPoliciesPerGroupQuota", "AttachedPoliciesPerRoleQuota", "AttachedPoliciesPerUserQuota", "Policies", "PoliciesQuota", "PolicySizeQuota", "PolicyVersionsInUse", "PolicyVersionsInUseQuota", "VersionsPerPolicyQuota", "GlobalEndpointTokenVersion"}}}
-	shapeSummaryMapType                              = awsapi.Shape{Name: "summaryMapType", Kind: awsapi.KindMap, Elem: &awsapi.Member{Shape: &shapeSummaryValueType}, Key: &awsapi.Member{Shape: &shapeSummaryKeyType}}
-	shapeSummaryValueType                            = awsapi.Shape{Name: "summaryValueType", Kind: awsapi.KindInteger}
-	shapeTagKeyListType                              = awsapi.Shape{Name: "tagKeyListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeTagKeyType}, Limits: &awsapi.Limits{HasMax: true, Max: 50}}
-	shapeTagKeyType                                  = awsapi.Shape{Name: "tagKeyType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+"}}
-	shapeTagListType                                 = awsapi.Shape{Name: "tagListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeTag}, Limits: &awsapi.Limits{HasMax: true, Max: 50}}
-	shapeTagValueType                                = awsapi.Shape{Name: "tagValueType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, HasMax: true, Max: 256, Pattern: "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*"}}
-	shapeThumbprintListType                          = awsapi.Shape{Name: "thumbprintListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeThumbprintType}}
-	shapeThumbprintType                              = awsapi.Shape{Name: "thumbprintType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 40, HasMax: true, Max: 40}}
-	shapeUnmodifiableEntityMessage                   = awsapi.Shape{Name: "unmodifiableEntityMessage", Kind: awsapi.KindString}
-	shapeUserDetailListType                          = awsapi.Shape{Name: "userDetailListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeUserDetail}}
-	shapeUserListType                                = awsapi.Shape{Name: "userListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeUser}}
-	shapeUserNameType                                = awsapi.Shape{Name: "userNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 64, Pattern: "[\\w+=,.@-]+"}}
-	shapeVirtualMFADeviceListType                    = awsapi.Shape{Name: "virtualMFADeviceListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeVirtualMFADevice}}
-	shapeVirtualMFADeviceName                        = awsapi.Shape{Name: "virtualMFADeviceName", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, Pattern: "[\\w+=,.@-]+"}}
+	shapeAccessKeyIdType                                 = awsapi.Shape{Name: "accessKeyIdType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 16, HasMax: true, Max: 128, Pattern: "[\\w]+"}}
+	shapeAccessKeyMetadataListType                       = awsapi.Shape{Name: "accessKeyMetadataListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeAccessKeyMetadata}}
+	shapeAccessKeySecretType                             = awsapi.Shape{Name: "accessKeySecretType", Kind: awsapi.KindString, Traits: awsapi.Sensitive}
+	shapeAccountAliasListType                            = awsapi.Shape{Name: "accountAliasListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeAccountAliasType}}
+	shapeAccountAliasType                                = awsapi.Shape{Name: "accountAliasType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 3, HasMax: true, Max: 63, Pattern: "^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$"}}
+	shapeArnType                                         = awsapi.Shape{Name: "arnType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 20, HasMax: true, Max: 2048}}
+	shapeAssignmentStatusType                            = awsapi.Shape{Name: "assignmentStatusType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"Assigned", "Unassigned", "Any"}}}
+	shapeAttachedPoliciesListType                        = awsapi.Shape{Name: "attachedPoliciesListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeAttachedPolicy}}
+	shapeAttachmentCountType                             = awsapi.Shape{Name: "attachmentCountType", Kind: awsapi.KindInteger}
+	shapeAuthenticationCodeType                          = awsapi.Shape{Name: "authenticationCodeType", Kind: awsapi.KindString, Traits: awsapi.Sensitive, Limits: &awsapi.Limits{HasMin: true, Min: 6, HasMax: true, Max: 6, Pattern: "[\\d]+"}}
+	shapeBooleanObjectType                               = awsapi.Shape{Name: "booleanObjectType", Kind: awsapi.KindBoolean}
+	shapeBooleanType                                     = awsapi.Shape{Name: "booleanType", Kind: awsapi.KindBoolean}
+	shapeClientIDListType                                = awsapi.Shape{Name: "clientIDListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeClientIDType}}
+	shapeClientIDType                                    = awsapi.Shape{Name: "clientIDType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 255}}
+	shapeCredentialReportExpiredExceptionMessage         = awsapi.Shape{Name: "credentialReportExpiredExceptionMessage", Kind: awsapi.KindString}
+	shapeCredentialReportNotPresentExceptionMessage      = awsapi.Shape{Name: "credentialReportNotPresentExceptionMessage", Kind: awsapi.KindString}
+	shapeCredentialReportNotReadyExceptionMessage        = awsapi.Shape{Name: "credentialReportNotReadyExceptionMessage", Kind: awsapi.KindString}
+	shapeCustomSuffixType                                = awsapi.Shape{Name: "customSuffixType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 64, Pattern: "[\\w+=,.@-]+"}}
+	shapeDateType                                        = awsapi.Shape{Name: "dateType", Kind: awsapi.KindTimestamp}
+	shapeDeleteConflictMessage                           = awsapi.Shape{Name: "deleteConflictMessage", Kind: awsapi.KindString}
+	shapeEntityAlreadyExistsMessage                      = awsapi.Shape{Name: "entityAlreadyExistsMessage", Kind: awsapi.KindString}
+	shapeEntityDetailsListType                           = awsapi.Shape{Name: "entityDetailsListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeEntityDetails}}
+	shapeEntityListType                                  = awsapi.Shape{Name: "entityListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeEntityType}}
+	shapeEntityNameType                                  = awsapi.Shape{Name: "entityNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\w+=,.@-]+"}}
+	shapeEntityTemporarilyUnmodifiableMessage            = awsapi.Shape{Name: "entityTemporarilyUnmodifiableMessage", Kind: awsapi.KindString}
+	shapeExistingUserNameType                            = awsapi.Shape{Name: "existingUserNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\w+=,.@-]+"}}
+	shapeGlobalEndpointTokenVersion                      = awsapi.Shape{Name: "globalEndpointTokenVersion", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"v1Token", "v2Token"}}}
+	shapeGroupDetailListType                             = awsapi.Shape{Name: "groupDetailListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeGroupDetail}}
+	shapeGroupListType                                   = awsapi.Shape{Name: "groupListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeGroup}}
+	shapeGroupNameListType                               = awsapi.Shape{Name: "groupNameListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeGroupNameType}}
+	shapeGroupNameType                                   = awsapi.Shape{Name: "groupNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\w+=,.@-]+"}}
+	shapeIdType                                          = awsapi.Shape{Name: "idType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 16, HasMax: true, Max: 128, Pattern: "[\\w]+"}}
+	shapeInstanceProfileListType                         = awsapi.Shape{Name: "instanceProfileListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeInstanceProfile}}
+	shapeInstanceProfileNameType                         = awsapi.Shape{Name: "instanceProfileNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\w+=,.@-]+"}}
+	shapeIntegerType                                     = awsapi.Shape{Name: "integerType", Kind: awsapi.KindInteger}
+	shapeInvalidAuthenticationCodeMessage                = awsapi.Shape{Name: "invalidAuthenticationCodeMessage", Kind: awsapi.KindString}
+	shapeInvalidInputMessage                             = awsapi.Shape{Name: "invalidInputMessage", Kind: awsapi.KindString}
+	shapeInvalidUserTypeMessage                          = awsapi.Shape{Name: "invalidUserTypeMessage", Kind: awsapi.KindString}
+	shapeJobIDType                                       = awsapi.Shape{Name: "jobIDType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 36, HasMax: true, Max: 36}}
+	shapeJobStatusType                                   = awsapi.Shape{Name: "jobStatusType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"IN_PROGRESS", "COMPLETED", "FAILED"}}}
+	shapeLimitExceededMessage                            = awsapi.Shape{Name: "limitExceededMessage", Kind: awsapi.KindString}
+	shapeListPolicyGrantingServiceAccessResponseListType = awsapi.Shape{Name: "listPolicyGrantingServiceAccessResponseListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeListPoliciesGrantingServiceAccessEntry}}
+	shapeMalformedPolicyDocumentMessage                  = awsapi.Shape{Name: "malformedPolicyDocumentMessage", Kind: awsapi.KindString}
+	shapeMarkerType                                      = awsapi.Shape{Name: "markerType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 320, Pattern: "[\\u0020-\\u00FF]+"}}
+	shapeMaxItemsType                                    = awsapi.Shape{Name: "maxItemsType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 1000}}
+	shapeMaxPasswordAgeType                              = awsapi.Shape{Name: "maxPasswordAgeType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 1095}}
+	shapeMfaDeviceListType                               = awsapi.Shape{Name: "mfaDeviceListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeMFADevice}}
+	shapeMinimumPasswordLengthType                       = awsapi.Shape{Name: "minimumPasswordLengthType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 6, HasMax: true, Max: 128}}
+	shapeNoSuchEntityMessage                             = awsapi.Shape{Name: "noSuchEntityMessage", Kind: awsapi.KindString}
+	shapeOpenIdIdpCommunicationErrorExceptionMessage     = awsapi.Shape{Name: "openIdIdpCommunicationErrorExceptionMessage", Kind: awsapi.KindString}
+	shapePasswordPolicyViolationMessage                  = awsapi.Shape{Name: "passwordPolicyViolationMessage", Kind: awsapi.KindString}
+	shapePasswordReusePreventionType                     = awsapi.Shape{Name: "passwordReusePreventionType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 24}}
+	shapePasswordType                                    = awsapi.Shape{Name: "passwordType", Kind: awsapi.KindString, Traits: awsapi.Sensitive, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"}}
+	shapePathPrefixType                                  = awsapi.Shape{Name: "pathPrefixType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 512, Pattern: "\\u002F[\\u0021-\\u007F]*"}}
+	shapePathType                                        = awsapi.Shape{Name: "pathType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 512, Pattern: "(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"}}
+	shapePolicyDescriptionType                           = awsapi.Shape{Name: "policyDescriptionType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMax: true, Max: 1000}}
+	shapePolicyDetailListType                            = awsapi.Shape{Name: "policyDetailListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapePolicyDetail}}
+	shapePolicyDocumentType                              = awsapi.Shape{Name: "policyDocumentType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 131072, Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"}}
+	shapePolicyDocumentVersionListType                   = awsapi.Shape{Name: "policyDocumentVersionListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapePolicyVersion}}
+	shapePolicyEvaluationErrorMessage                    = awsapi.Shape{Name: "policyEvaluationErrorMessage", Kind: awsapi.KindString}
+	shapePolicyGrantingServiceAccessListType             = awsapi.Shape{Name: "policyGrantingServiceAccessListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapePolicyGrantingServiceAccess}}
+	shapePolicyListType                                  = awsapi.Shape{Name: "policyListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapePolicy}}
+	shapePolicyNameListType                              = awsapi.Shape{Name: "policyNameListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapePolicyNameType}}
+	shapePolicyNameType                                  = awsapi.Shape{Name: "policyNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\w+=,.@-]+"}}
+	shapePolicyNotAttachableMessage                      = awsapi.Shape{Name: "policyNotAttachableMessage", Kind: awsapi.KindString}
+	shapePolicyOwnerEntityType                           = awsapi.Shape{Name: "policyOwnerEntityType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"USER", "ROLE", "GROUP"}}}
+	shapePolicyPathType                                  = awsapi.Shape{Name: "policyPathType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 512, Pattern: "((/[A-Za-z0-9\\.,\\+@=_-]+)*)/"}}
+	shapePolicyScopeType                                 = awsapi.Shape{Name: "policyScopeType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"All", "AWS", "Local"}}}
+	shapePolicyType                                      = awsapi.Shape{Name: "policyType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"INLINE", "MANAGED"}}}
+	shapePolicyVersionIdType                             = awsapi.Shape{Name: "policyVersionIdType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Pattern: "v[1-9][0-9]*(\\.[A-Za-z0-9-]*)?"}}
+	shapeResponseMarkerType                              = awsapi.Shape{Name: "responseMarkerType", Kind: awsapi.KindString}
+	shapeRoleDescriptionType                             = awsapi.Shape{Name: "roleDescriptionType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMax: true, Max: 1000, Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*"}}
+	shapeRoleDetailListType                              = awsapi.Shape{Name: "roleDetailListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeRoleDetail}}
+	shapeRoleListType                                    = awsapi.Shape{Name: "roleListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeRole}}
+	shapeRoleMaxSessionDurationType                      = awsapi.Shape{Name: "roleMaxSessionDurationType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 3600, HasMax: true, Max: 43200}}
+	shapeRoleNameType                                    = awsapi.Shape{Name: "roleNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 64, Pattern: "[\\w+=,.@-]+"}}
+	shapeSerialNumberType                                = awsapi.Shape{Name: "serialNumberType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 9, HasMax: true, Max: 256, Pattern: "[\\w+=/:,.@-]+"}}
+	shapeServiceFailureExceptionMessage                  = awsapi.Shape{Name: "serviceFailureExceptionMessage", Kind: awsapi.KindString}
+	shapeServiceNameType                                 = awsapi.Shape{Name: "serviceNameType", Kind: awsapi.KindString}
+	shapeServiceNamespaceListType                        = awsapi.Shape{Name: "serviceNamespaceListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeServiceNamespaceType}, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 200}}
+	shapeServiceNamespaceType                            = awsapi.Shape{Name: "serviceNamespaceType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 64, Pattern: "[\\w-]*"}}
+	shapeStatusType                                      = awsapi.Shape{Name: "statusType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"Active", "Inactive"}}}
+	shapeStringType                                      = awsapi.Shape{Name: "stringType", Kind: awsapi.KindString}
+	shapeSummaryKeyType                                  = awsapi.Shape{Name: "summaryKeyType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"Users", "UsersQuota", "Groups", "GroupsQuota", "ServerCertificates", "ServerCertificatesQuota", "UserPolicySizeQuota", "GroupPolicySizeQuota", "GroupsPerUserQuota", "SigningCertificatesPerUserQuota", "AccessKeysPerUserQuota", "MFADevices", "MFADevicesInUse", "AccountMFAEnabled", "AccountAccessKeysPresent", "AccountSigningCertificatesPresent", "AttachedPoliciesPerGroupQuota", "AttachedPoliciesPerRoleQuota", "AttachedPoliciesPerUserQuota", "Policies", "PoliciesQuota", "PolicySizeQuota", "PolicyVersionsInUse", "PolicyVersionsInUseQuota", "VersionsPerPolicyQuota", "GlobalEndpointTokenVersion"}}}
+	shapeSummaryMapType                                  = awsapi.Shape{Name: "summaryMapType", Kind: awsapi.KindMap, Elem: &awsapi.Member{Shape: &shapeSummaryValueType}, Key: &awsapi.Member{Shape: &shapeSummaryKeyType}}
+	shapeSummaryValueType                                = awsapi.Shape{Name: "summaryValueType", Kind: awsapi.KindInteger}
+	shapeTagKeyListType                                  = awsapi.Shape{Name: "tagKeyListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeTagKeyType}, Limits: &awsapi.Limits{HasMax: true, Max: 50}}
+	shapeTagKeyType                                      = awsapi.Shape{Name: "tagKeyType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+"}}
+	shapeTagListType                                     = awsapi.Shape{Name: "tagListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeTag}, Limits: &awsapi.Limits{HasMax: true, Max: 50}}
+	shapeTagValueType                                    = awsapi.Shape{Name: "tagValueType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, HasMax: true, Max: 256, Pattern: "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*"}}
+	shapeThumbprintListType                              = awsapi.Shape{Name: "thumbprintListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeThumbprintType}}
+	shapeThumbprintType                                  = awsapi.Shape{Name: "thumbprintType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 40, HasMax: true, Max: 40}}
+	shapeUnmodifiableEntityMessage                       = awsapi.Shape{Name: "unmodifiableEntityMessage", Kind: awsapi.KindString}
+	shapeUserDetailListType                              = awsapi.Shape{Name: "userDetailListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeUserDetail}}
+	shapeUserListType                                    = awsapi.Shape{Name: "userListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeUser}}
+	shapeUserNameType                                    = awsapi.Shape{Name: "userNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 64, Pattern: "[\\w+=,.@-]+"}}
+	shapeVirtualMFADeviceListType                        = awsapi.Shape{Name: "virtualMFADeviceListType", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeVirtualMFADevice}}
+	shapeVirtualMFADeviceName                            = awsapi.Shape{Name: "virtualMFADeviceName", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, Pattern: "[\\w+=,.@-]+"}}
 )

@@ -305,6 +305,24 @@ type EnableMFADeviceRequest struct {
 	AuthenticationCode2 *string
 }
 
+type EntityDetails struct {
+	EntityInfo        *EntityInfo
+	LastAuthenticated *time.Time
+}
+
+type EntityInfo struct {
+	Arn  *string
+	Name *string
+	Type *string
+	Id   *string
+	Path *string
+}
+
+type ErrorDetails struct {
+	Message *string
+	Code    *string
+}
+
 type EvaluationResult struct {
 	EvalActionName                    *string
 	EvalResourceName                  *string
@@ -320,6 +338,15 @@ type EvaluationResult struct {
 type GenerateCredentialReportResponse struct {
 	State       *string
 	Description *string
+}
+
+type GenerateServiceLastAccessedDetailsRequest struct {
+	Arn         *string
+	Granularity *string
+}
+
+type GenerateServiceLastAccessedDetailsResponse struct {
+	JobId *string
 }
 
 type GetAccessKeyLastUsedRequest struct {
@@ -471,6 +498,40 @@ type GetRoleRequest struct {
 
 type GetRoleResponse struct {
 	Role *Role
+}
+
+type GetServiceLastAccessedDetailsRequest struct {
+	JobId    *string
+	MaxItems *int64
+	Marker   *string
+}
+
+type GetServiceLastAccessedDetailsResponse struct {
+	JobStatus            *string
+	JobType              *string
+	JobCreationDate      *time.Time
+	ServicesLastAccessed []*ServiceLastAccessed
+	JobCompletionDate    *time.Time
+	IsTruncated          *bool
+	Marker               *string
+	Error                *ErrorDetails
+}
+
+type GetServiceLastAccessedDetailsWithEntitiesRequest struct {
+	JobId            *string
+	ServiceNamespace *string
+	MaxItems         *int64
+	Marker           *string
+}
+
+type GetServiceLastAccessedDetailsWithEntitiesResponse struct {
+	JobStatus         *string
+	JobCreationDate   *time.Time
+	JobCompletionDate *time.Time
+	EntityDetailsList []*EntityDetails
+	IsTruncated       *bool
+	Marker            *string
+	Error             *ErrorDetails
 }
 
 type GetServiceLinkedRoleDeletionStatusRequest struct {
@@ -723,6 +784,23 @@ type ListOpenIDConnectProvidersResponse struct {
 	OpenIDConnectProviderList []*OpenIDConnectProviderListEntry
 }
 
+type ListPoliciesGrantingServiceAccessEntry struct {
+	ServiceNamespace *string
+	Policies         []*PolicyGrantingServiceAccess
+}
+
+type ListPoliciesGrantingServiceAccessRequest struct {
+	Marker            *string
+	Arn               *string
+	ServiceNamespaces []string
+}
+
+type ListPoliciesGrantingServiceAccessResponse struct {
+	PoliciesGrantingServiceAccess []*ListPoliciesGrantingServiceAccessEntry
+	IsTruncated                   *bool
+	Marker                        *string
+}
+
 type ListPoliciesRequest struct {
 	Scope             *string
 	OnlyAttached      *bool
@@ -918,6 +996,14 @@ type PolicyDetail struct {
 	PolicyDocument *string
 }
 
+type PolicyGrantingServiceAccess struct {
+	PolicyName *string
+	PolicyType *string
+	PolicyArn  *string
+	EntityType *string
+	EntityName *string
+}
+
 type PolicyGroup struct {
 	GroupName *string
 	GroupId   *string
@@ -1043,6 +1129,16 @@ type RoleUsageType struct {
 	Resources []string
 }
 
+type ServiceLastAccessed struct {
+	ServiceName                *string
+	LastAuthenticated          *time.Time
+	ServiceNamespace           *string
+	LastAuthenticatedEntity    *string
+	LastAuthenticatedRegion    *string
+	TotalAuthenticatedEntities *int64
+	TrackedActionsLastAccessed []*TrackedActionLastAccessed
+}
+
 type SetDefaultPolicyVersionRequest struct {
 	PolicyArn *string
 	VersionId *string
@@ -1127,6 +1223,13 @@ type TagRoleRequest struct {
 type TagUserRequest struct {
 	UserName *string
 	Tags     []*Tag
+}
+
+type TrackedActionLastAccessed struct {
+	ActionName         *string
+	LastAccessedEntity *string
+	LastAccessedTime   *time.Time
+	LastAccessedRegion *string
 }
 
 type UntagInstanceProfileRequest struct {

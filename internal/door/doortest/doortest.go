@@ -180,6 +180,9 @@ func (d *Directory) Credential(_ context.Context, id, _ string) (*door.Credentia
 // Used implements door.Directory.
 func (d *Directory) Used(string, string, string, time.Time) {}
 
+// Acted implements door.Directory.
+func (d *Directory) Acted(*door.Principal, string, string, time.Time) {}
+
 // Policies implements door.Directory.
 func (d *Directory) Policies(p *door.Principal) (*policy.Policies, bool) {
 	if p.Kind == policy.PrincipalRoot {

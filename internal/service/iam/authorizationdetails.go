@@ -27,7 +27,7 @@ type entry struct {
 // paged as one; of AWS's policies there are those in use
 // (https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html).
 func (s *Service) getAccountAuthorizationDetails(c *door.Call, r store.Reader, in *api.GetAccountAuthorizationDetailsRequest) (*api.GetAccountAuthorizationDetailsResponse, error) {
-	all, err := entriesOf(r, c.Account, in.Filter)
+	all, err := s.entriesOf(r, c.Account, in.Filter)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +46,7 @@ func (s *Service) getAccountAuthorizationDetails(c *door.Call, r store.Reader, i
 }
 
 // entriesOf lists what the filter names; no filter names all.
-func entriesOf(r store.Reader, account string, filter []string) ([]entry, error) {
+func (s *Service) entriesOf(r store.Reader, account string, filter []string) ([]entry, error) {
 	wants := func(what string) bool { return len(filter) == 0 || slices.Contains(filter, what) }
 	var all []entry
 	for _, list := range []struct {
@@ -55,7 +55,7 @@ func entriesOf(r store.Reader, account string, filter []string) ([]entry, error)
 	}{
 		{api.EntityTypeUser, func() ([]entry, error) { return entriesIn(r, userKind, account, "1", tellUser) }},
 		{api.EntityTypeGroup, func() ([]entry, error) { return entriesIn(r, groupKind, account, "2", tellGroup) }},
-		{api.EntityTypeRole, func() ([]entry, error) { return entriesIn(r, roleKind, account, "3", tellRole) }},
+		{api.EntityTypeRole, func() ([]entry, error) { return entriesIn(r, roleKind, account, "3", s.tellRole) }},
 	} {
 		if !wants(list.of) {
 			continue
@@ -127,7 +127,7 @@ func tellGroup(r store.Reader, g *group, out *api.GetAccountAuthorizationDetails
 	return err
 }
 
-func tellRole(r store.Reader, held *role, out *api.GetAccountAuthorizationDetailsResponse) error {
+func (s *Service) tellRole(r store.Reader, held *role, out *api.GetAccountAuthorizationDetailsResponse) error {
 	attached, err := attachedTo(r, &held.Entity)
 	if err != nil {
 		return err
@@ -137,11 +137,15 @@ func tellRole(r store.Reader, held *role, out *api.GetAccountAuthorizationDetail
 		return err
 	}
 	profiles, err := summariseProfiles(r, in)
+	if err != nil {
+		return err
+	}
+	used, err := s.roleLastUsed(r, held)
 	out.RoleDetailList = append(out.RoleDetailList, &api.RoleDetail{
 		Path: str(held.Path), RoleName: str(held.Name), RoleId: str(held.ID), Arn: str(roleKind.arn(held)), CreateDate: &held.Created,
 		AssumeRolePolicyDocument: escape(held.Trust), InstanceProfileList: profiles,
 		RolePolicyList: tellInline(held.Inline), AttachedManagedPolicies: attached,
-		PermissionsBoundary: describeBoundary(held.Boundary), Tags: wireTags(held.Tags), RoleLastUsed: &api.RoleLastUsed{},
+		PermissionsBoundary: describeBoundary(held.Boundary), Tags: wireTags(held.Tags), RoleLastUsed: used,
 	})
 	return err
 }

@@ -14,7 +14,7 @@ func (s *Service) Check(r store.Reader) error {
 	c := &checker{service: s, r: r, counted: map[string]*counts{}}
 	for _, check := range []func() error{
 		c.users, c.groups, c.roles, c.instanceProfiles, c.providers, c.policies,
-		c.accessKeys, c.lastUses, c.loginProfiles, c.mfaDevices, c.counts,
+		c.accessKeys, c.lastUses, c.loginProfiles, c.mfaDevices, c.attempts, c.counts,
 	} {
 		if err := check(); err != nil {
 			return fmt.Errorf("iam: %w", err)
@@ -213,6 +213,18 @@ func (c *checker) mfaDevices() error {
 			return nil
 		}
 		_, err := userKind.get(c.r, d.Account, d.Holder)
+		return err
+	})
+}
+
+func (c *checker) attempts() error {
+	return scan(c.r, attempts, func(key store.Key, _ *attempt) error {
+		account, _ := key[0].(string)
+		entity, _ := key[1].(string)
+		ok, err := exists(c.r, actor{account, entity})
+		if err == nil && !ok {
+			err = fmt.Errorf("%s does not exist", entity)
+		}
 		return err
 	})
 }

@@ -142,6 +142,9 @@ func (k *kind[T]) remove(tx *store.Tx, v *T, at time.Time) error {
 	if err := guardrail.Gone(tx, e.Account, k.arn(v), "", at); err != nil {
 		return err
 	}
+	if err := forgetAttempts(tx, e.Account, e.ID); err != nil {
+		return err
+	}
 	return k.table.Delete(tx, store.K(e.Account, e.ID))
 }
 

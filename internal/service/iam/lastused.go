@@ -64,6 +64,9 @@ func (s *Service) flushOrLog(ctx context.Context) {
 	if err := s.flush(ctx); err != nil {
 		slog.Warn("the last uses of access keys could not be written down", "error", err)
 	}
+	if err := s.flushActs(ctx); err != nil {
+		slog.Warn("what users and roles did last could not be written down", "error", err)
+	}
 }
 
 // flush writes the pending uses down.

@@ -74,7 +74,24 @@ func (s *Service) getRole(c *door.Call, r store.Reader, in *api.GetRoleRequest) 
 	if err != nil {
 		return nil, err
 	}
-	return &api.GetRoleResponse{Role: describeRole(found)}, nil
+	shown := describeRole(found)
+	shown.RoleLastUsed, err = s.roleLastUsed(r, found)
+	return &api.GetRoleResponse{Role: shown}, err
+}
+
+// roleLastUsed is when a session of the role last asked for anything.
+func (s *Service) roleLastUsed(r store.Reader, of *role) (*api.RoleLastUsed, error) {
+	tried, err := s.attemptsOf(r, actor{of.Account, of.ID})
+	var last attempt
+	for _, done := range tried {
+		if done.At.After(last.At) {
+			last = done
+		}
+	}
+	if err != nil || last.At.IsZero() {
+		return &api.RoleLastUsed{}, err
+	}
+	return &api.RoleLastUsed{LastUsedDate: &last.At, Region: str(last.Region)}, nil
 }
 
 func (s *Service) listRoles(c *door.Call, r store.Reader, in *api.ListRolesRequest) (*api.ListRolesResponse, error) {

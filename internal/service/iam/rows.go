@@ -95,6 +95,42 @@ type credentialReport struct {
 	Generated time.Time
 }
 
+// attempt is the latest one of a user or role at an action, whatever the answer
+// was.
+type attempt struct {
+	At     time.Time
+	Region string
+}
+
+// accessReport says when those who act by an identity last tried something of
+// each service that its policies allow something of.
+type accessReport struct {
+	Owner    string // who may read it: a user's or role's unique id
+	Made     time.Time
+	Actions  bool // it tells of actions, too
+	Doers    []accessDoer
+	Services []accessedService // by prefix
+}
+
+type accessDoer struct{ ARN, Name, Kind, ID, Path string }
+
+type accessedService struct {
+	Prefix  string
+	Uses    []access // the latest of each doer who tried
+	Actions []accessedAction
+}
+
+type accessedAction struct {
+	Name string
+	Use  access // the latest; of doer -1 for none
+}
+
+// access is an attempt of a doer, by its place in the report.
+type access struct {
+	Doer int
+	attempt
+}
+
 // deletion is of a service-linked role. It is done; the row is for who asks.
 type deletion struct{ Ends time.Time }
 
@@ -173,7 +209,11 @@ var (
 			return []store.Key{store.K(d.Account, d.Holder)}
 		}))
 	credentialReports = store.Define[credentialReport]("iam.credentialreport") // account
-	deletions         = store.Define[deletion]("iam.deletion",                 // account, task id
+	attempts          = store.Define[attempt]("iam.attempt",                   // account, id of a user or role, action
+		store.Expiry(func(a *attempt) time.Time { return a.At.Add(actsKept) }))
+	accessReports = store.Define[accessReport]("iam.accessreport", // account, job id
+		store.Expiry(func(a *accessReport) time.Time { return a.Made.Add(accessReportKept) }))
+	deletions = store.Define[deletion]("iam.deletion", // account, task id
 		store.Expiry(func(d *deletion) time.Time { return d.Ends }))
 	accountSettings = store.Define[settings]("iam.settings", // account
 		store.Index("alias", func(s *settings) []store.Key {

@@ -48,6 +48,8 @@ type Service struct {
 	orgs         door.Organizations
 	uses         uses
 	guesses      guesses
+	acts         acts
+	door         *door.Door // knows which services there are
 	now          func() time.Time
 }
 
@@ -96,6 +98,8 @@ func (s *Service) Register(d *door.Door) {
 	s.registerPasswordPolicy(d)
 	s.registerMFADevices(d)
 	s.registerServiceLinked(d)
+	s.registerGranting(d)
+	s.registerLastAccessed(d)
 	s.registerCredentialReport(d)
 	s.registerAliases(d)
 	s.registerAuthorizationDetails(d)
