@@ -204,7 +204,7 @@ func keyID(t *testing.T, document []byte) string {
 
 // unlike are the tables whose rows a refused call may touch: they say that it
 // was refused, and which key it was signed with.
-var unlike = []string{"audit_outbox", "audit_heads", "iam.keyuse"}
+var unlike = []string{"audit_outbox", "audit_heads", "iam.keyuse", "iam.attempt"}
 
 // state lists every row of the stopped node's store, by key and hash of its
 // value as sealed, every blob and every wrapping key.
