@@ -118,7 +118,7 @@ func (s *Service) make(c *door.Call, row *keyRow, also func(tx *store.Tx) error)
 // any other the key may be there, and its wrapping key must stay.
 func refused(err error) bool {
 	var wire *awsapi.Error
-	return errors.As(err, &wire) && wire.Status < 500
+	return errors.As(err, &wire) && wire.Status < 500 || errors.Is(err, store.ErrExists)
 }
 
 // guardPolicy asks the guardrails.

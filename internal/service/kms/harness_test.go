@@ -7,6 +7,7 @@ import (
 
 	"cloister/internal/awsapi"
 	api "cloister/internal/awsapi/kms"
+	"cloister/internal/awsapi/secretsmanager"
 	"cloister/internal/blob"
 	"cloister/internal/door"
 	"cloister/internal/door/doortest"
@@ -29,7 +30,7 @@ type harness struct {
 func newHarness(t testing.TB) *harness {
 	t.Helper()
 	h := &harness{t: t, now: start}
-	h.Harness = doortest.New(t, []*awsapi.Service{&api.Service}, func(_ *doortest.Harness, c *door.Config) {
+	h.Harness = doortest.New(t, []*awsapi.Service{&api.Service, &secretsmanager.Service}, func(_ *doortest.Harness, c *door.Config) {
 		c.Now = func() time.Time { return h.now }
 	})
 	h.root = h.Root()
