@@ -61,6 +61,7 @@ func TestSecretsAreNowhere(t *testing.T) {
 	output, stop := s.start()
 	s.useFunction()
 	s.useSecrets()
+	s.useKeys()
 	marked := s.everyOperation()
 	if marked < 15 {
 		t.Errorf("only %d values were marked: the models' marks are not seen", marked)
@@ -184,6 +185,44 @@ func (s *secrets) useSecrets() {
 			s.t.Errorf("%s does not give the value: %s", name, body)
 		}
 	}
+}
+
+// useKeys encrypts, signs and authenticates marked values under keys, and keeps
+// what the node gives away once: data keys and random bytes.
+func (s *secrets) useKeys() {
+	made := func(in map[string]any) string {
+		var out struct{ KeyMetadata struct{ KeyId string } }
+		s.check(json.Unmarshal(s.must("kms:CreateKey", in), &out))
+		return out.KeyMetadata.KeyId
+	}
+	id := made(map[string]any{})
+	named["keyid"], named["destinationkeyid"] = id, id
+	var sealed struct{ CiphertextBlob, Plaintext, PrivateKeyPlaintext []byte }
+	s.check(json.Unmarshal(s.must("kms:Encrypt", map[string]any{"KeyId": id, "Plaintext": []byte(mark)}), &sealed))
+	if body := s.must("kms:Decrypt", map[string]any{"CiphertextBlob": sealed.CiphertextBlob}); !bytes.Contains(body, []byte(base64.StdEncoding.EncodeToString([]byte(mark)))) {
+		s.t.Errorf("Decrypt does not give the plaintext: %s", body)
+	}
+	s.must("kms:ReEncrypt", map[string]any{"CiphertextBlob": sealed.CiphertextBlob, "DestinationKeyId": id})
+	for name, in := range map[string]map[string]any{
+		"kms:GenerateDataKey":     {"KeyId": id, "KeySpec": "AES_256"},
+		"kms:GenerateDataKeyPair": {"KeyId": id, "KeyPairSpec": "ECC_NIST_P256"},
+		"kms:GenerateRandom":      {"NumberOfBytes": 32.0},
+	} {
+		sealed.Plaintext, sealed.PrivateKeyPlaintext = nil, nil
+		s.check(json.Unmarshal(s.must(name, in), &sealed))
+		secret := string(sealed.Plaintext) + string(sealed.PrivateKeyPlaintext)
+		if len(secret) < 32 {
+			s.t.Errorf("%s gives no secret", name)
+		}
+		s.seen = append(s.seen, secret)
+	}
+	signer := made(map[string]any{"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"})
+	s.must("kms:Sign", map[string]any{"KeyId": signer, "Message": []byte(mark), "SigningAlgorithm": "ECDSA_SHA_256"})
+	mac := made(map[string]any{"KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC"})
+	var answer struct{ Mac []byte }
+	s.check(json.Unmarshal(s.must("kms:GenerateMac", map[string]any{"KeyId": mac, "Message": []byte(mark), "MacAlgorithm": "HMAC_SHA_256"}), &answer))
+	s.must("kms:VerifyMac", map[string]any{"KeyId": mac, "Message": []byte(mark), "MacAlgorithm": "HMAC_SHA_256", "Mac": answer.Mac})
+	s.seen = append(s.seen, string(answer.Mac))
 }
 
 // remember keeps the secrets of an answer, to look for them as well.
