@@ -19,7 +19,7 @@ var errDenied = errors.New("denied by policy")
 
 // authorise decides call c on snapshot r and records what was decided in c.
 func (d *Door) authorise(c *Call, e *entry, r store.Reader) error {
-	c.decided = c.decided[:0]
+	c.decided, c.rejection = c.decided[:0], nil
 	switch e.class {
 	case ClassPublic:
 		return nil
@@ -148,11 +148,12 @@ func (d *Door) decide(c *Call, need *Need) error {
 	if decision.Allowed {
 		return nil
 	}
-	if need.Refusal != "" {
-		return denial(need.Refusal)
-	}
 	if need.Named != "" {
 		req.Resource = need.Named
+	}
+	c.rejection = &rejection{need, req, decision, decided.Context}
+	if need.Refusal != "" {
+		return denial(need.Refusal)
 	}
 	return denial(decision.Message(&req))
 }

@@ -42,6 +42,7 @@ type Call struct {
 	parent    *Call
 	in        any
 	decided   []audit.Need
+	rejection *rejection                 // by policies, the last time that they were asked
 	recheck   func(r store.Reader) error // decides the call on what r sees
 	committed bool
 	readOnly  bool

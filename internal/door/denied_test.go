@@ -2,10 +2,13 @@ package door_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	iam "cloister/internal/awsapi/iam"
+	sts "cloister/internal/awsapi/sts"
 	"cloister/internal/door"
+	"cloister/internal/door/doortest"
 	"cloister/policy"
 )
 
@@ -36,5 +39,37 @@ func TestDenialsKeepTheirContext(t *testing.T) {
 	answered(t, s.as(s.User("v", allow("*")), &iam.Service, getUser()), http.StatusOK)
 	if rec := s.last(2); rec.Needs[0].Context != nil {
 		t.Errorf("an allowed call keeps %v", rec.Needs[0].Context)
+	}
+}
+
+// The reason of a denial is given, encoded, to callers of the account that the
+// resource is of, and to nobody for whom it is another's to know.
+func TestWhoGetsTheReason(t *testing.T) {
+	s := newStage(t)
+	u := s.User("u")
+	for what, c := range map[string]struct {
+		account string
+		given   bool
+	}{
+		"its own account's resource": {"", true},
+		"the same, by name":          {doortest.Account, true},
+		"another account's resource": {"999999999999", false},
+	} {
+		s.needs = func(*door.Call) []door.Need {
+			return []door.Need{{Action: "iam:GetUser", Resource: resource, Account: c.account, Context: policy.MapContext{}}}
+		}
+		w := s.as(u, &iam.Service, getUser())
+		answered(t, w, http.StatusForbidden)
+		if got := w.Header().Get(door.MessageHeader) != ""; got != c.given {
+			t.Errorf("%s: a reason is given is %v", what, got)
+		}
+	}
+	s.needs = func(*door.Call) []door.Need { return nil }
+	for what, w := range map[string]*httptest.ResponseRecorder{
+		"no permission": s.as(u, &iam.Service, getUser()), "nobody": s.Serve(getUser()), "an allowed call": s.as(u, &sts.Service, getCallerIdentity()),
+	} {
+		if got := w.Header().Get(door.MessageHeader); got != "" {
+			t.Errorf("%s gives a reason", what)
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"cloister/internal/audit"
 	"cloister/internal/awsapi"
 	"cloister/internal/awsapi/sigv4"
+	"cloister/internal/seal"
 	"cloister/internal/store"
 )
 
@@ -19,6 +20,9 @@ type Config struct {
 
 	Services []*awsapi.Service
 	Region   string // the node's own region, for calls that name none
+
+	// Sealing seals the reasons of denials; without it none is given.
+	Sealing *seal.Keyring
 
 	Now func() time.Time // nil for the system's clock
 
@@ -40,6 +44,7 @@ type Door struct {
 
 	router    *awsapi.Router
 	region    string
+	sealing   *seal.Keyring
 	signing   map[string]bool // names that the services are signed for
 	keys      *sigv4.KeyCache
 	entries   map[*awsapi.Operation]*entry
@@ -69,6 +74,7 @@ func New(c Config) *Door {
 		directory: c.Directory,
 		router:    awsapi.NewRouter(c.Services...),
 		region:    c.Region,
+		sealing:   c.Sealing,
 		signing:   signingNames(c.Services),
 		keys:      sigv4.NewKeyCache(10_000),
 		entries:   map[*awsapi.Operation]*entry{},

@@ -21,6 +21,7 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	match, out, err := d.answer(c, r, body)
 	if err != nil {
 		body.limitRest()
+		addMessage(w, c, err)
 		refuse(w, c, match, err)
 		return
 	}

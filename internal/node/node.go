@@ -152,7 +152,7 @@ func (n *Node) makeServices(ctx context.Context) error {
 	n.onClose(n.logs.Close)
 	n.plane = newPlane(n)
 	n.lambda = lambda.New(lambda.Config{DB: n.db, Blobs: blobs, Code: n.plane, Runtimes: n.plane, Guardrails: guard})
-	n.door = door.New(door.Config{DB: n.db, Audit: n.audit, Directory: n.iam, Organizations: n.orgs, Services: Services(), Region: n.config.Region})
+	n.door = door.New(door.Config{DB: n.db, Audit: n.audit, Directory: n.iam, Organizations: n.orgs, Services: Services(), Region: n.config.Region, Sealing: n.keys})
 	n.iam.Register(n.door)
 	tokens := sts.New(n.keys, n.iam, dial.New(n.config.AllowOutgoing...).Fetch)
 	tokens.Register(n.door)

@@ -7,7 +7,7 @@ package sts
 import "cloister/internal/awsapi"
 
 // Service is the table of AWS Security Token Service.
-var Service = awsapi.Service{Name: "sts", ID: "STS", SigningName: "sts", APIVersion: "2011-06-15", XMLNamespace: "https://sts.amazonaws.com/doc/2011-06-15/", GlobalEndpoint: "sts.amazonaws.com", Protocols: []awsapi.Protocol{awsapi.Query}, Errors: []*awsapi.Shape{&shapeExpiredTokenException, &shapeIDPCommunicationErrorException, &shapeIDPRejectedClaimException, &shapeInvalidIdentityTokenException, &shapeMalformedPolicyDocumentException, &shapePackedPolicyTooLargeException, &shapeRegionDisabledException}}
+var Service = awsapi.Service{Name: "sts", ID: "STS", SigningName: "sts", APIVersion: "2011-06-15", XMLNamespace: "https://sts.amazonaws.com/doc/2011-06-15/", GlobalEndpoint: "sts.amazonaws.com", Protocols: []awsapi.Protocol{awsapi.Query}, Errors: []*awsapi.Shape{&shapeExpiredTokenException, &shapeIDPCommunicationErrorException, &shapeIDPRejectedClaimException, &shapeInvalidAuthorizationMessageException, &shapeInvalidIdentityTokenException, &shapeMalformedPolicyDocumentException, &shapePackedPolicyTooLargeException, &shapeRegionDisabledException}}
 
 // The tables cannot point at each other statically both ways.
 func init() { Service.Operations = operations[:] }
@@ -15,6 +15,7 @@ func init() { Service.Operations = operations[:] }
 var operations = [...]*awsapi.Operation{
 	&opAssumeRole,
 	&opAssumeRoleWithWebIdentity,
+	&opDecodeAuthorizationMessage,
 	&opGetAccessKeyInfo,
 	&opGetCallerIdentity,
 	&opGetFederationToken,
@@ -22,19 +23,21 @@ var operations = [...]*awsapi.Operation{
 }
 
 var (
-	opAssumeRole                = awsapi.Operation{Name: "AssumeRole", Service: &Service, Method: "POST", URI: "/", Input: &shapeAssumeRoleRequest, Output: &shapeAssumeRoleResponse, ResultWrapper: "AssumeRoleResult", Errors: []*awsapi.Shape{&shapeExpiredTokenException, &shapeMalformedPolicyDocumentException, &shapePackedPolicyTooLargeException, &shapeRegionDisabledException}}
-	opAssumeRoleWithWebIdentity = awsapi.Operation{Name: "AssumeRoleWithWebIdentity", Service: &Service, Method: "POST", URI: "/", Input: &shapeAssumeRoleWithWebIdentityRequest, Output: &shapeAssumeRoleWithWebIdentityResponse, ResultWrapper: "AssumeRoleWithWebIdentityResult", Errors: []*awsapi.Shape{&shapeExpiredTokenException, &shapeIDPCommunicationErrorException, &shapeIDPRejectedClaimException, &shapeInvalidIdentityTokenException, &shapeMalformedPolicyDocumentException, &shapePackedPolicyTooLargeException, &shapeRegionDisabledException}}
-	opGetAccessKeyInfo          = awsapi.Operation{Name: "GetAccessKeyInfo", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetAccessKeyInfoRequest, Output: &shapeGetAccessKeyInfoResponse, ResultWrapper: "GetAccessKeyInfoResult"}
-	opGetCallerIdentity         = awsapi.Operation{Name: "GetCallerIdentity", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetCallerIdentityRequest, Output: &shapeGetCallerIdentityResponse, ResultWrapper: "GetCallerIdentityResult"}
-	opGetFederationToken        = awsapi.Operation{Name: "GetFederationToken", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetFederationTokenRequest, Output: &shapeGetFederationTokenResponse, ResultWrapper: "GetFederationTokenResult", Errors: []*awsapi.Shape{&shapeMalformedPolicyDocumentException, &shapePackedPolicyTooLargeException, &shapeRegionDisabledException}}
-	opGetSessionToken           = awsapi.Operation{Name: "GetSessionToken", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetSessionTokenRequest, Output: &shapeGetSessionTokenResponse, ResultWrapper: "GetSessionTokenResult", Errors: []*awsapi.Shape{&shapeRegionDisabledException}}
+	opAssumeRole                 = awsapi.Operation{Name: "AssumeRole", Service: &Service, Method: "POST", URI: "/", Input: &shapeAssumeRoleRequest, Output: &shapeAssumeRoleResponse, ResultWrapper: "AssumeRoleResult", Errors: []*awsapi.Shape{&shapeExpiredTokenException, &shapeMalformedPolicyDocumentException, &shapePackedPolicyTooLargeException, &shapeRegionDisabledException}}
+	opAssumeRoleWithWebIdentity  = awsapi.Operation{Name: "AssumeRoleWithWebIdentity", Service: &Service, Method: "POST", URI: "/", Input: &shapeAssumeRoleWithWebIdentityRequest, Output: &shapeAssumeRoleWithWebIdentityResponse, ResultWrapper: "AssumeRoleWithWebIdentityResult", Errors: []*awsapi.Shape{&shapeExpiredTokenException, &shapeIDPCommunicationErrorException, &shapeIDPRejectedClaimException, &shapeInvalidIdentityTokenException, &shapeMalformedPolicyDocumentException, &shapePackedPolicyTooLargeException, &shapeRegionDisabledException}}
+	opDecodeAuthorizationMessage = awsapi.Operation{Name: "DecodeAuthorizationMessage", Service: &Service, Method: "POST", URI: "/", Input: &shapeDecodeAuthorizationMessageRequest, Output: &shapeDecodeAuthorizationMessageResponse, ResultWrapper: "DecodeAuthorizationMessageResult", Errors: []*awsapi.Shape{&shapeInvalidAuthorizationMessageException}}
+	opGetAccessKeyInfo           = awsapi.Operation{Name: "GetAccessKeyInfo", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetAccessKeyInfoRequest, Output: &shapeGetAccessKeyInfoResponse, ResultWrapper: "GetAccessKeyInfoResult"}
+	opGetCallerIdentity          = awsapi.Operation{Name: "GetCallerIdentity", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetCallerIdentityRequest, Output: &shapeGetCallerIdentityResponse, ResultWrapper: "GetCallerIdentityResult"}
+	opGetFederationToken         = awsapi.Operation{Name: "GetFederationToken", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetFederationTokenRequest, Output: &shapeGetFederationTokenResponse, ResultWrapper: "GetFederationTokenResult", Errors: []*awsapi.Shape{&shapeMalformedPolicyDocumentException, &shapePackedPolicyTooLargeException, &shapeRegionDisabledException}}
+	opGetSessionToken            = awsapi.Operation{Name: "GetSessionToken", Service: &Service, Method: "POST", URI: "/", Input: &shapeGetSessionTokenRequest, Output: &shapeGetSessionTokenResponse, ResultWrapper: "GetSessionTokenResult", Errors: []*awsapi.Shape{&shapeRegionDisabledException}}
 )
 
 var (
-	OpAssumeRole                = awsapi.Op[AssumeRoleRequest, AssumeRoleResponse]{Operation: &opAssumeRole}
-	OpAssumeRoleWithWebIdentity = awsapi.Op[AssumeRoleWithWebIdentityRequest, AssumeRoleWithWebIdentityResponse]{Operation: &opAssumeRoleWithWebIdentity}
-	OpGetAccessKeyInfo          = awsapi.Op[GetAccessKeyInfoRequest, GetAccessKeyInfoResponse]{Operation: &opGetAccessKeyInfo}
-	OpGetCallerIdentity         = awsapi.Op[GetCallerIdentityRequest, GetCallerIdentityResponse]{Operation: &opGetCallerIdentity}
-	OpGetFederationToken        = awsapi.Op[GetFederationTokenRequest, GetFederationTokenResponse]{Operation: &opGetFederationToken}
-	OpGetSessionToken           = awsapi.Op[GetSessionTokenRequest, GetSessionTokenResponse]{Operation: &opGetSessionToken}
+	OpAssumeRole                 = awsapi.Op[AssumeRoleRequest, AssumeRoleResponse]{Operation: &opAssumeRole}
+	OpAssumeRoleWithWebIdentity  = awsapi.Op[AssumeRoleWithWebIdentityRequest, AssumeRoleWithWebIdentityResponse]{Operation: &opAssumeRoleWithWebIdentity}
+	OpDecodeAuthorizationMessage = awsapi.Op[DecodeAuthorizationMessageRequest, DecodeAuthorizationMessageResponse]{Operation: &opDecodeAuthorizationMessage}
+	OpGetAccessKeyInfo           = awsapi.Op[GetAccessKeyInfoRequest, GetAccessKeyInfoResponse]{Operation: &opGetAccessKeyInfo}
+	OpGetCallerIdentity          = awsapi.Op[GetCallerIdentityRequest, GetCallerIdentityResponse]{Operation: &opGetCallerIdentity}
+	OpGetFederationToken         = awsapi.Op[GetFederationTokenRequest, GetFederationTokenResponse]{Operation: &opGetFederationToken}
+	OpGetSessionToken            = awsapi.Op[GetSessionTokenRequest, GetSessionTokenResponse]{Operation: &opGetSessionToken}
 )

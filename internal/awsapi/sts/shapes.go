@@ -54,6 +54,12 @@ var (
 		{Name: "SessionToken", Shape: &shapeTokenType, Traits: awsapi.Required},
 		{Name: "Expiration", Shape: &shapeDateType, Traits: awsapi.Required},
 	}}
+	shapeDecodeAuthorizationMessageRequest = awsapi.Shape{Name: "DecodeAuthorizationMessageRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "EncodedMessage", Shape: &shapeEncodedMessageType, Traits: awsapi.Required},
+	}}
+	shapeDecodeAuthorizationMessageResponse = awsapi.Shape{Name: "DecodeAuthorizationMessageResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "DecodedMessage", Shape: &shapeDecodedMessageType},
+	}}
 	shapeExpiredTokenException = awsapi.Shape{Name: "ExpiredTokenException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeExpiredIdentityTokenMessage},
 	}, Error: &awsapi.ErrorInfo{Code: "ExpiredTokenException", Status: 400}}
@@ -99,6 +105,9 @@ var (
 	shapeIDPRejectedClaimException = awsapi.Shape{Name: "IDPRejectedClaimException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeIdpRejectedClaimMessage},
 	}, Error: &awsapi.ErrorInfo{Code: "IDPRejectedClaim", Status: 403}}
+	shapeInvalidAuthorizationMessageException = awsapi.Shape{Name: "InvalidAuthorizationMessageException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
+		{Name: "message", Shape: &shapeInvalidAuthorizationMessage},
+	}, Error: &awsapi.ErrorInfo{Code: "InvalidAuthorizationMessageException", Status: 400}}
 	shapeInvalidIdentityTokenException = awsapi.Shape{Name: "InvalidIdentityTokenException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "message", Shape: &shapeInvalidIdentityTokenMessage},
 	}, Error: &awsapi.ErrorInfo{Code: "InvalidIdentityToken", Status: 400}}
@@ -132,12 +141,15 @@ var (
 	shapeClientTokenType                       = awsapi.Shape{Name: "clientTokenType", Kind: awsapi.KindString, Traits: awsapi.Sensitive, Limits: &awsapi.Limits{HasMin: true, Min: 4, HasMax: true, Max: 20000}}
 	shapeContextAssertionType                  = awsapi.Shape{Name: "contextAssertionType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 4, HasMax: true, Max: 2048}}
 	shapeDateType                              = awsapi.Shape{Name: "dateType", Kind: awsapi.KindTimestamp}
+	shapeDecodedMessageType                    = awsapi.Shape{Name: "decodedMessageType", Kind: awsapi.KindString}
 	shapeDurationSecondsType                   = awsapi.Shape{Name: "durationSecondsType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 900, HasMax: true, Max: 129600}}
+	shapeEncodedMessageType                    = awsapi.Shape{Name: "encodedMessageType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 10240}}
 	shapeExpiredIdentityTokenMessage           = awsapi.Shape{Name: "expiredIdentityTokenMessage", Kind: awsapi.KindString}
 	shapeExternalIdType                        = awsapi.Shape{Name: "externalIdType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 2, HasMax: true, Max: 1224, Pattern: "[\\w+=,.@:\\/-]*"}}
 	shapeFederatedIdType                       = awsapi.Shape{Name: "federatedIdType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 2, HasMax: true, Max: 193, Pattern: "[\\w+=,.@\\:-]*"}}
 	shapeIdpCommunicationErrorMessage          = awsapi.Shape{Name: "idpCommunicationErrorMessage", Kind: awsapi.KindString}
 	shapeIdpRejectedClaimMessage               = awsapi.Shape{Name: "idpRejectedClaimMessage", Kind: awsapi.KindString}
+	shapeInvalidAuthorizationMessage           = awsapi.Shape{Name: "invalidAuthorizationMessage", Kind: awsapi.KindString}
 	shapeInvalidIdentityTokenMessage           = awsapi.Shape{Name: "invalidIdentityTokenMessage", Kind: awsapi.KindString}
 	shapeMalformedPolicyDocumentMessage        = awsapi.Shape{Name: "malformedPolicyDocumentMessage", Kind: awsapi.KindString}
 	shapeNonNegativeIntegerType                = awsapi.Shape{Name: "nonNegativeIntegerType", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true}}

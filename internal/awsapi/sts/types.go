@@ -58,6 +58,14 @@ type Credentials struct {
 	Expiration      *time.Time
 }
 
+type DecodeAuthorizationMessageRequest struct {
+	EncodedMessage *string
+}
+
+type DecodeAuthorizationMessageResponse struct {
+	DecodedMessage *string
+}
+
 type FederatedUser struct {
 	FederatedUserId *string
 	Arn             *string

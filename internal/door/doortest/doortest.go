@@ -54,7 +54,7 @@ func New(t testing.TB, services []*awsapi.Service, options ...func(*Harness, *do
 	h.must(err)
 	h.Audit, err = audit.Open(h.Dir, h.DB, h.Keys)
 	h.must(err)
-	config := door.Config{DB: h.DB, Audit: h.Audit, Directory: h.Users, Organizations: h.Accounts, Services: services, Region: Region}
+	config := door.Config{DB: h.DB, Audit: h.Audit, Directory: h.Users, Organizations: h.Accounts, Services: services, Region: Region, Sealing: h.Keys}
 	for _, option := range options {
 		option(h, &config)
 	}

@@ -29,6 +29,7 @@ func (s *Service) Register(d *door.Door) {
 	door.ReadOrWrite(d, api.OpAssumeRole, door.Permission(s.needAssumeRole),
 		func(in *api.AssumeRoleRequest) bool { return hasCode(in.SerialNumber, in.TokenCode) }, s.assumeRole)
 	door.Read(d, api.OpAssumeRoleWithWebIdentity, door.ByToken(s.identifyWebIdentity, s.needWebIdentity), s.assumeRoleWithWebIdentity)
+	door.Read(d, api.OpDecodeAuthorizationMessage, door.Permission(needDecode), s.decodeAuthorizationMessage)
 	door.Read(d, api.OpGetAccessKeyInfo, door.Permission(needKeyInfo), s.getAccessKeyInfo)
 	door.Read(d, api.OpGetFederationToken, door.Permission(needFederationToken), s.getFederationToken)
 	door.Read(d, api.OpGetCallerIdentity, door.SignedOnly[api.GetCallerIdentityRequest](), s.getCallerIdentity)
