@@ -124,6 +124,17 @@ var (
 	shapeCreatePolicyResponse = awsapi.Shape{Name: "CreatePolicyResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "Policy", Shape: &shapePolicy},
 	}}
+	shapeDelegatedAdministrator = awsapi.Shape{Name: "DelegatedAdministrator", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "Id", Shape: &shapeAccountId},
+		{Name: "Arn", Shape: &shapeAccountArn},
+		{Name: "Email", Shape: &shapeEmail},
+		{Name: "Name", Shape: &shapeAccountName},
+		{Name: "Status", Shape: &shapeAccountStatus},
+		{Name: "JoinedMethod", Shape: &shapeAccountJoinedMethod},
+		{Name: "JoinedTimestamp", Shape: &shapeTimestamp},
+		{Name: "DelegationEnabledDate", Shape: &shapeTimestamp},
+	}}
+	shapeDelegatedAdministrators         = awsapi.Shape{Name: "DelegatedAdministrators", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeDelegatedAdministrator}}
 	shapeDeleteOrganizationalUnitRequest = awsapi.Shape{Name: "DeleteOrganizationalUnitRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "OrganizationalUnitId", Shape: &shapeOrganizationalUnitId, Traits: awsapi.Required},
 	}}
@@ -191,6 +202,11 @@ var (
 	shapeEnablePolicyTypeResponse = awsapi.Shape{Name: "EnablePolicyTypeResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "Root", Shape: &shapeRoot},
 	}}
+	shapeEnabledServicePrincipal = awsapi.Shape{Name: "EnabledServicePrincipal", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "ServicePrincipal", Shape: &shapeServicePrincipal},
+		{Name: "DateEnabled", Shape: &shapeTimestamp},
+	}}
+	shapeEnabledServicePrincipals        = awsapi.Shape{Name: "EnabledServicePrincipals", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeEnabledServicePrincipal}}
 	shapeExceptionMessage                = awsapi.Shape{Name: "ExceptionMessage", Kind: awsapi.KindString}
 	shapeExceptionType                   = awsapi.Shape{Name: "ExceptionType", Kind: awsapi.KindString}
 	shapeFinalizingOrganizationException = awsapi.Shape{Name: "FinalizingOrganizationException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
@@ -202,7 +218,15 @@ var (
 		{Name: "Message", Shape: &shapeExceptionMessage},
 		{Name: "Reason", Shape: &shapeInvalidInputExceptionReason},
 	}, Error: &awsapi.ErrorInfo{}}
-	shapeInvalidInputExceptionReason  = awsapi.Shape{Name: "InvalidInputExceptionReason", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"INVALID_PARTY_TYPE_TARGET", "INVALID_SYNTAX_ORGANIZATION_ARN", "INVALID_SYNTAX_POLICY_ID", "INVALID_ENUM", "INVALID_ENUM_POLICY_TYPE", "INVALID_LIST_MEMBER", "MAX_LENGTH_EXCEEDED", "MAX_VALUE_EXCEEDED", "MIN_LENGTH_EXCEEDED", "MIN_VALUE_EXCEEDED", "IMMUTABLE_POLICY", "INVALID_PATTERN", "INVALID_PATTERN_TARGET_ID", "INPUT_REQUIRED", "INVALID_NEXT_TOKEN", "MAX_LIMIT_EXCEEDED_FILTER", "MOVING_ACCOUNT_BETWEEN_DIFFERENT_ROOTS", "INVALID_FULL_NAME_TARGET", "UNRECOGNIZED_SERVICE_PRINCIPAL", "INVALID_ROLE_NAME", "INVALID_SYSTEM_TAGS_PARAMETER", "DUPLICATE_TAG_KEY", "TARGET_NOT_SUPPORTED", "INVALID_EMAIL_ADDRESS_TARGET", "INVALID_RESOURCE_POLICY_JSON", "UNSUPPORTED_ACTION_IN_RESOURCE_POLICY", "UNSUPPORTED_POLICY_TYPE_IN_RESOURCE_POLICY", "UNSUPPORTED_RESOURCE_IN_RESOURCE_POLICY"}}}
+	shapeInvalidInputExceptionReason                = awsapi.Shape{Name: "InvalidInputExceptionReason", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"INVALID_PARTY_TYPE_TARGET", "INVALID_SYNTAX_ORGANIZATION_ARN", "INVALID_SYNTAX_POLICY_ID", "INVALID_ENUM", "INVALID_ENUM_POLICY_TYPE", "INVALID_LIST_MEMBER", "MAX_LENGTH_EXCEEDED", "MAX_VALUE_EXCEEDED", "MIN_LENGTH_EXCEEDED", "MIN_VALUE_EXCEEDED", "IMMUTABLE_POLICY", "INVALID_PATTERN", "INVALID_PATTERN_TARGET_ID", "INPUT_REQUIRED", "INVALID_NEXT_TOKEN", "MAX_LIMIT_EXCEEDED_FILTER", "MOVING_ACCOUNT_BETWEEN_DIFFERENT_ROOTS", "INVALID_FULL_NAME_TARGET", "UNRECOGNIZED_SERVICE_PRINCIPAL", "INVALID_ROLE_NAME", "INVALID_SYSTEM_TAGS_PARAMETER", "DUPLICATE_TAG_KEY", "TARGET_NOT_SUPPORTED", "INVALID_EMAIL_ADDRESS_TARGET", "INVALID_RESOURCE_POLICY_JSON", "UNSUPPORTED_ACTION_IN_RESOURCE_POLICY", "UNSUPPORTED_POLICY_TYPE_IN_RESOURCE_POLICY", "UNSUPPORTED_RESOURCE_IN_RESOURCE_POLICY"}}}
+	shapeListAWSServiceAccessForOrganizationRequest = awsapi.Shape{Name: "ListAWSServiceAccessForOrganizationRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "NextToken", Shape: &shapeNextToken},
+		{Name: "MaxResults", Shape: &shapeMaxResults},
+	}}
+	shapeListAWSServiceAccessForOrganizationResponse = awsapi.Shape{Name: "ListAWSServiceAccessForOrganizationResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "EnabledServicePrincipals", Shape: &shapeEnabledServicePrincipals},
+		{Name: "NextToken", Shape: &shapeNextToken},
+	}}
 	shapeListAccountsForParentRequest = awsapi.Shape{Name: "ListAccountsForParentRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "ParentId", Shape: &shapeParentId, Traits: awsapi.Required},
 		{Name: "NextToken", Shape: &shapeNextToken},
@@ -237,6 +261,15 @@ var (
 	}}
 	shapeListCreateAccountStatusResponse = awsapi.Shape{Name: "ListCreateAccountStatusResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "CreateAccountStatuses", Shape: &shapeCreateAccountStatuses},
+		{Name: "NextToken", Shape: &shapeNextToken},
+	}}
+	shapeListDelegatedAdministratorsRequest = awsapi.Shape{Name: "ListDelegatedAdministratorsRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "ServicePrincipal", Shape: &shapeServicePrincipal},
+		{Name: "NextToken", Shape: &shapeNextToken},
+		{Name: "MaxResults", Shape: &shapeMaxResults},
+	}}
+	shapeListDelegatedAdministratorsResponse = awsapi.Shape{Name: "ListDelegatedAdministratorsResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "DelegatedAdministrators", Shape: &shapeDelegatedAdministrators},
 		{Name: "NextToken", Shape: &shapeNextToken},
 	}}
 	shapeListOrganizationalUnitsForParentRequest = awsapi.Shape{Name: "ListOrganizationalUnitsForParentRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
@@ -428,6 +461,7 @@ var (
 	shapeServiceException = awsapi.Shape{Name: "ServiceException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "Message", Shape: &shapeExceptionMessage},
 	}, Error: &awsapi.ErrorInfo{Fault: true}}
+	shapeServicePrincipal              = awsapi.Shape{Name: "ServicePrincipal", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "[\\w+=,.@-]*"}}
 	shapeSourceParentNotFoundException = awsapi.Shape{Name: "SourceParentNotFoundException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "Message", Shape: &shapeExceptionMessage},
 	}, Error: &awsapi.ErrorInfo{}}

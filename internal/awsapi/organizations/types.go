@@ -82,6 +82,17 @@ type CreatePolicyResponse struct {
 	Policy *Policy
 }
 
+type DelegatedAdministrator struct {
+	Id                    *string
+	Arn                   *string
+	Email                 *string
+	Name                  *string
+	Status                *string
+	JoinedMethod          *string
+	JoinedTimestamp       *time.Time
+	DelegationEnabledDate *time.Time
+}
+
 type DeleteOrganizationalUnitRequest struct {
 	OrganizationalUnitId *string
 }
@@ -149,6 +160,21 @@ type EnablePolicyTypeResponse struct {
 	Root *Root
 }
 
+type EnabledServicePrincipal struct {
+	ServicePrincipal *string
+	DateEnabled      *time.Time
+}
+
+type ListAWSServiceAccessForOrganizationRequest struct {
+	NextToken  *string
+	MaxResults *int64
+}
+
+type ListAWSServiceAccessForOrganizationResponse struct {
+	EnabledServicePrincipals []*EnabledServicePrincipal
+	NextToken                *string
+}
+
 type ListAccountsForParentRequest struct {
 	ParentId   *string
 	NextToken  *string
@@ -191,6 +217,17 @@ type ListCreateAccountStatusRequest struct {
 type ListCreateAccountStatusResponse struct {
 	CreateAccountStatuses []*CreateAccountStatus
 	NextToken             *string
+}
+
+type ListDelegatedAdministratorsRequest struct {
+	ServicePrincipal *string
+	NextToken        *string
+	MaxResults       *int64
+}
+
+type ListDelegatedAdministratorsResponse struct {
+	DelegatedAdministrators []*DelegatedAdministrator
+	NextToken               *string
 }
 
 type ListOrganizationalUnitsForParentRequest struct {

@@ -85,11 +85,13 @@ func try[In, Out any](h *harness, as *door.Principal, op awsapi.Op[In, Out], in 
 	return wire.Code
 }
 
-// organize makes an organisation and returns its root.
+// organize makes an organisation with service control policies and returns its root.
 func (h *harness) organize() string {
 	h.t.Helper()
 	do(h, h.Root(), api.OpCreateOrganization, &api.CreateOrganizationRequest{})
-	return *do(h, h.Root(), api.OpListRoots, &api.ListRootsRequest{}).Roots[0].Id
+	root := do(h, h.Root(), api.OpListRoots, &api.ListRootsRequest{}).Roots[0].Id
+	do(h, h.Root(), api.OpEnablePolicyType, &api.EnablePolicyTypeRequest{RootId: root, PolicyType: awsapi.Ptr(scp)})
+	return *root
 }
 
 // newAccount makes an account and returns its id.
@@ -134,38 +136,40 @@ func byJSON[In, Out any](op awsapi.Op[In, Out]) caller {
 }
 
 var callers = map[string]caller{
-	"AttachPolicy":                     byJSON(api.OpAttachPolicy),
-	"CloseAccount":                     byJSON(api.OpCloseAccount),
-	"CreateAccount":                    byJSON(api.OpCreateAccount),
-	"CreateOrganization":               byJSON(api.OpCreateOrganization),
-	"CreateOrganizationalUnit":         byJSON(api.OpCreateOrganizationalUnit),
-	"CreatePolicy":                     byJSON(api.OpCreatePolicy),
-	"DeleteOrganization":               byJSON(api.OpDeleteOrganization),
-	"DeleteOrganizationalUnit":         byJSON(api.OpDeleteOrganizationalUnit),
-	"DeletePolicy":                     byJSON(api.OpDeletePolicy),
-	"DescribeAccount":                  byJSON(api.OpDescribeAccount),
-	"DescribeCreateAccountStatus":      byJSON(api.OpDescribeCreateAccountStatus),
-	"DescribeOrganization":             byJSON(api.OpDescribeOrganization),
-	"DescribeOrganizationalUnit":       byJSON(api.OpDescribeOrganizationalUnit),
-	"DescribePolicy":                   byJSON(api.OpDescribePolicy),
-	"DetachPolicy":                     byJSON(api.OpDetachPolicy),
-	"DisablePolicyType":                byJSON(api.OpDisablePolicyType),
-	"EnablePolicyType":                 byJSON(api.OpEnablePolicyType),
-	"ListAccounts":                     byJSON(api.OpListAccounts),
-	"ListAccountsForParent":            byJSON(api.OpListAccountsForParent),
-	"ListChildren":                     byJSON(api.OpListChildren),
-	"ListCreateAccountStatus":          byJSON(api.OpListCreateAccountStatus),
-	"ListOrganizationalUnitsForParent": byJSON(api.OpListOrganizationalUnitsForParent),
-	"ListParents":                      byJSON(api.OpListParents),
-	"ListPolicies":                     byJSON(api.OpListPolicies),
-	"ListPoliciesForTarget":            byJSON(api.OpListPoliciesForTarget),
-	"ListRoots":                        byJSON(api.OpListRoots),
-	"ListTagsForResource":              byJSON(api.OpListTagsForResource),
-	"ListTargetsForPolicy":             byJSON(api.OpListTargetsForPolicy),
-	"MoveAccount":                      byJSON(api.OpMoveAccount),
-	"RemoveAccountFromOrganization":    byJSON(api.OpRemoveAccountFromOrganization),
-	"TagResource":                      byJSON(api.OpTagResource),
-	"UntagResource":                    byJSON(api.OpUntagResource),
-	"UpdateOrganizationalUnit":         byJSON(api.OpUpdateOrganizationalUnit),
-	"UpdatePolicy":                     byJSON(api.OpUpdatePolicy),
+	"AttachPolicy":                        byJSON(api.OpAttachPolicy),
+	"CloseAccount":                        byJSON(api.OpCloseAccount),
+	"CreateAccount":                       byJSON(api.OpCreateAccount),
+	"CreateOrganization":                  byJSON(api.OpCreateOrganization),
+	"CreateOrganizationalUnit":            byJSON(api.OpCreateOrganizationalUnit),
+	"CreatePolicy":                        byJSON(api.OpCreatePolicy),
+	"DeleteOrganization":                  byJSON(api.OpDeleteOrganization),
+	"DeleteOrganizationalUnit":            byJSON(api.OpDeleteOrganizationalUnit),
+	"DeletePolicy":                        byJSON(api.OpDeletePolicy),
+	"DescribeAccount":                     byJSON(api.OpDescribeAccount),
+	"DescribeCreateAccountStatus":         byJSON(api.OpDescribeCreateAccountStatus),
+	"DescribeOrganization":                byJSON(api.OpDescribeOrganization),
+	"DescribeOrganizationalUnit":          byJSON(api.OpDescribeOrganizationalUnit),
+	"DescribePolicy":                      byJSON(api.OpDescribePolicy),
+	"DetachPolicy":                        byJSON(api.OpDetachPolicy),
+	"DisablePolicyType":                   byJSON(api.OpDisablePolicyType),
+	"EnablePolicyType":                    byJSON(api.OpEnablePolicyType),
+	"ListAWSServiceAccessForOrganization": byJSON(api.OpListAWSServiceAccessForOrganization),
+	"ListDelegatedAdministrators":         byJSON(api.OpListDelegatedAdministrators),
+	"ListAccounts":                        byJSON(api.OpListAccounts),
+	"ListAccountsForParent":               byJSON(api.OpListAccountsForParent),
+	"ListChildren":                        byJSON(api.OpListChildren),
+	"ListCreateAccountStatus":             byJSON(api.OpListCreateAccountStatus),
+	"ListOrganizationalUnitsForParent":    byJSON(api.OpListOrganizationalUnitsForParent),
+	"ListParents":                         byJSON(api.OpListParents),
+	"ListPolicies":                        byJSON(api.OpListPolicies),
+	"ListPoliciesForTarget":               byJSON(api.OpListPoliciesForTarget),
+	"ListRoots":                           byJSON(api.OpListRoots),
+	"ListTagsForResource":                 byJSON(api.OpListTagsForResource),
+	"ListTargetsForPolicy":                byJSON(api.OpListTargetsForPolicy),
+	"MoveAccount":                         byJSON(api.OpMoveAccount),
+	"RemoveAccountFromOrganization":       byJSON(api.OpRemoveAccountFromOrganization),
+	"TagResource":                         byJSON(api.OpTagResource),
+	"UntagResource":                       byJSON(api.OpUntagResource),
+	"UpdateOrganizationalUnit":            byJSON(api.OpUpdateOrganizationalUnit),
+	"UpdatePolicy":                        byJSON(api.OpUpdatePolicy),
 }

@@ -19,6 +19,8 @@ func (s *Service) registerOrganization(d *door.Door) {
 // createOrganization makes the caller's account the management account of a new
 // organisation
 // (https://docs.aws.amazon.com/organizations/latest/APIReference/API_CreateOrganization.html).
+// No policy type is enabled: that page says otherwise, and AWS does it like this,
+// so that tools enable what they want.
 func (s *Service) createOrganization(c *door.Call, tx *store.Tx, in *api.CreateOrganizationRequest) (*api.CreateOrganizationResponse, error) {
 	a, err := accounts.Get(tx, store.K(c.Account))
 	if errors.Is(err, store.ErrNotFound) { // the node's first account, as long as nobody asked
@@ -31,9 +33,6 @@ func (s *Service) createOrganization(c *door.Call, tx *store.Tx, in *api.CreateO
 		return nil, errAlreadyIn
 	}
 	o := &organization{ID: newID("o-", 10), Root: newID("r-", 4), Management: c.Account, Features: or(in.FeatureSet, api.OrganizationFeatureSetAll), Created: second(c.Time)}
-	if o.Features == api.OrganizationFeatureSetAll {
-		o.Enabled = []string{scp}
-	}
 	root := &target{Org: o.ID, ID: o.Root, Kind: api.TargetTypeRoot, Name: "Root"}
 	if err := o.add(tx, root, c.Time); err != nil {
 		return nil, err

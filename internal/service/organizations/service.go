@@ -52,4 +52,5 @@ func (s *Service) Register(d *door.Door) {
 	s.registerTypes(d)
 	s.registerAttachments(d)
 	s.registerTags(d)
+	s.registerTrust(d)
 }
