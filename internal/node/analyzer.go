@@ -17,7 +17,7 @@ func (n *Node) startAnalyzer() {
 	analyzer := accessanalyzer.New(accessanalyzer.Config{
 		DB: n.db, Audit: n.audit, Services: prefixes, Identities: n.identities,
 		Resources: []accessanalyzer.Resources{n.iam.TrustPolicies, n.lambda.ResourcePolicies, n.kms.KeyPolicies},
-		Watched:   []string{"iam.role", "iam.user", "iam.policy", "lambda.permission", "lambda.layerpermission", "kms.key"},
+		Watched:   []string{"iam.role", "iam.user", "iam.group", "iam.policy", "lambda.permission", "lambda.layerpermission", "kms.key"},
 	})
 	analyzer.Register(n.door)
 	n.inBackground(analyzer.Run)

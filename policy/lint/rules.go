@@ -138,6 +138,11 @@ var rules = map[string]rule{
 	"REDUNDANT_STATEMENT_DUE_TO_WILDCARD_IN_CONDITION": {Suggestion, "The key %s in the condition block of %s does not match any values. Remove this key to simplify the condition."},
 	"WILDCARD_IN_SERVICE_NAME":                         {Suggestion, "Avoid using wildcards (*, ?) in the service name because it might grant unintended access to other AWS services with similar names."},
 
+	"DENY_WITH_UNSUPPORTED_TAG_CONDITION_KEY_FOR_SERVICE":            {SecurityWarning, "Using the effect Deny with the tag condition key %s and actions for services with the following prefixes can be overly permissive: %s. Actions for the listed services are not denied by this statement. We recommend that you move these actions to a different statement without this condition key."},
+	"DENY_NOTACTION_WITH_UNSUPPORTED_TAG_CONDITION_KEY_FOR_SERVICE":  {SecurityWarning, "Using the effect Deny with NotAction and the tag condition key %s can be overly permissive because some service actions are not denied by this statement. This is because the condition key doesn't apply to some service actions. We recommend that you use Action instead of NotAction."},
+	"ALLOW_WITH_UNSUPPORTED_TAG_CONDITION_KEY_FOR_SERVICE":           {Suggestion, "Using the effect Allow with the tag condition key %s and actions for services with the following prefixes does not affect the policy: %s. Actions for the listed service are not allowed by this statement. We recommend that you move these actions to a different statement without this condition key."},
+	"ALLOW_NOTACTION_WITH_UNSUPPORTED_TAG_CONDITION_KEY_FOR_SERVICE": {Suggestion, "Using the effect Allow with NotAction and the tag condition key %s allows only service actions that support the condition key. The condition key doesn't apply to some service actions. We recommend that you use Action instead of NotAction."},
+
 	"CLOISTER_FULL_ACCESS":              {SecurityWarning, "The policy allows every action on every resource but those that it names. Allow only the actions and resources that are needed."},
 	"CLOISTER_NOT_A_POLICY":             {Error, "This is no policy that can be attached: %s."},
 	"CLOISTER_PUBLIC_PRINCIPAL":         {SecurityWarning, "This statement allows everyone, anonymous callers included. Name the principals, or add a condition such as aws:PrincipalOrgID or aws:SourceArn."},

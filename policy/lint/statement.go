@@ -26,7 +26,7 @@ func (c *checker) statement(s value) {
 	}
 	for _, check := range []func(value){
 		c.sid, c.effect, c.actions, c.resources, c.principals, c.condition,
-		c.permissions, c.serviceLinkedRoles, c.services, c.organization,
+		c.permissions, c.serviceLinkedRoles, c.services, c.tagged, c.organization,
 	} {
 		check(s)
 	}

@@ -16,6 +16,9 @@ var none = &awsapi.None{}
 // usualAge is the tracking period of unused access if nobody says, in days.
 const usualAge = 90
 
+// mostExclusions is how many combinations of tags AWS lets an analyzer leave out.
+const mostExclusions = 100
+
 // mostRules is how many archive rules AWS lets an analyzer have.
 const mostRules = 100
 
@@ -98,6 +101,14 @@ func (a *analyzer) configure(in *api.AnalyzerConfiguration) error {
 				return invalid("accountIds can be left out by an analyzer of an organization only.")
 			}
 			a.Excluded = append(a.Excluded, e.ResourceTags...)
+		}
+		if len(a.Excluded) > mostExclusions {
+			return invalid("At most %d resourceTags can be left out.", mostExclusions)
+		}
+		for _, tags := range a.Excluded {
+			if err := checkTags(tags); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -150,6 +150,11 @@ func TestFindingsFollowThePolicies(t *testing.T) {
 	if left := h.found(arn, map[string]*api.Criterion{"status": {Eq: []string{active}}}); len(left) != 1 {
 		t.Errorf("%d active findings after the role is gone", len(left))
 	}
+	h.now = h.now.AddDate(0, 6, 0)
+	h.scan()
+	if left := h.found(arn, nil); len(left) != 1 {
+		t.Errorf("%d findings, half a year after two were resolved", len(left))
+	}
 }
 
 func TestArchiveRules(t *testing.T) {
@@ -365,6 +370,8 @@ func TestWhatAnalyzersRefuse(t *testing.T) {
 		"an unknown attribute": {list(api.ListFindingsV2Request{AnalyzerArn: unused, Filter: map[string]*api.Criterion{"colour": {Eq: []string{"red"}}}}), "ValidationException"},
 		"of the other type":    {list(api.ListFindingsV2Request{AnalyzerArn: unused, Filter: map[string]*api.Criterion{"isPublic": {Eq: []string{"true"}}}}), "ValidationException"},
 		"an empty criterion":   {list(api.ListFindingsV2Request{AnalyzerArn: unused, Filter: map[string]*api.Criterion{"status": {}}}), "ValidationException"},
+		"too many criteria":    {list(api.ListFindingsV2Request{AnalyzerArn: unused, Filter: manyCriteria()}), "ValidationException"},
+		"too long a criterion": {list(api.ListFindingsV2Request{AnalyzerArn: unused, Filter: map[string]*api.Criterion{"resource": {Eq: []string{strings.Repeat("x", 3000)}}}}), "ValidationException"},
 		"a bad token":          {list(api.ListFindingsV2Request{AnalyzerArn: unused, NextToken: ptr("x")}), "ValidationException"},
 		"a bad sorted token":   {list(api.ListFindingsV2Request{AnalyzerArn: unused, NextToken: ptr(makeToken("x")), Sort: &api.SortCriteria{AttributeName: ptr("id")}}), "ValidationException"},
 		"a page of none":       {list(api.ListFindingsV2Request{AnalyzerArn: unused, MaxResults: ptr(int64(0))}), "ValidationException"},
@@ -382,6 +389,14 @@ func TestWhatAnalyzersRefuse(t *testing.T) {
 	if _, code := do(t, h.Harness, api.OpUpdateFindings, &api.UpdateFindingsRequest{AnalyzerArn: unused, Status: ptr(archived), Ids: []string{"x"}}); code != "ResourceNotFoundException" {
 		t.Error(code)
 	}
+}
+
+func manyCriteria() map[string]*api.Criterion {
+	all := map[string]*api.Criterion{}
+	for i := range 21 {
+		all["condition.aws:PrincipalTag/"+index(i)] = &api.Criterion{Exists: ptr(true)}
+	}
+	return all
 }
 
 // TestPermissions: an analyzer's ARN and tags decide, and a rule's ARN.

@@ -80,19 +80,30 @@ func external(need *door.Need, now time.Time) []grant {
 	if err != nil {
 		public = nil // told as any other outsider's access
 	}
+	look := &look{need: need, now: now, bare: sync.OnceValue(func() *policy.Policy { return unconditional(p) })}
 	var found []grant
 	for i, s := range root.Member("Statement").List() {
 		if s.Member("Effect").Text != "Allow" {
 			continue
 		}
+		look.statement, look.action = s, sampleAction(p, s)
 		for _, who := range named(s) {
 			g := grant{kind: who.kind, name: who.name, condition: conditions(s), statements: []int{i}, actions: actions(s), public: slices.Contains(public, i) && who.name == "*"}
-			if g.public || letsIn(need, p, s, who, now) {
+			if g.public || look.letsIn(who) {
 				found = merged(found, g)
 			}
 		}
 	}
 	return found
+}
+
+// look is what is looked at: one statement of a policy.
+type look struct {
+	need      *door.Need
+	now       time.Time
+	statement policy.Node
+	action    string                // one that the statement allows
+	bare      func() *policy.Policy // the policy without conditions, nil if nothing is left
 }
 
 // merged adds a grant to the one of the same principal under the same conditions.
@@ -158,28 +169,27 @@ func conditions(s policy.Node) map[string]string {
 	return all
 }
 
-// letsIn says whether the policy lets a principal of a statement in, as an
+// letsIn says whether the policy lets a principal of the statement in, as an
 // outsider that meets the statement's conditions if one can.
-func letsIn(need *door.Need, p *policy.Policy, s policy.Node, w who, now time.Time) bool {
-	guest, ok := outsider(need, s, w, now)
-	if !ok {
+func (l *look) letsIn(w who) bool {
+	guest, ok := outsider(l.need, l.statement, w, l.now)
+	if !ok || l.action == "" {
 		return false
 	}
-	action := sampleAction(p, s, guest, need)
-	if action == "" {
-		return false
+	guest.Action = l.action
+	if guest.Principal.Kind == policy.PrincipalFederated {
+		guest.Action = federatedAction(l.statement)
 	}
-	guest.Action, guest.Resource, guest.ResourceAccount, guest.ResourcePolicyRequired = action, need.Resource, need.Account, need.ResourcePolicyRequired
+	guest.Resource, guest.ResourceAccount, guest.ResourcePolicyRequired = l.need.Resource, l.need.Account, l.need.ResourcePolicyRequired
 	allowed := func(p *policy.Policy) bool {
 		return policy.Evaluate(&policy.Policies{Identity: anything, Resource: &policy.Named{Policy: p}}, guest).Allowed
 	}
-	if allowed(p) {
+	if allowed(l.need.ResourcePolicy.Policy) {
 		return true
 	}
 	// Conditions that could not be met by trying are taken to hold where they
 	// allow, and not to where they deny: an outsider may know better.
-	bare, err := unconditional(p)
-	return err == nil && bare != nil && !enclosed(s, need.Account) && allowed(bare)
+	return !enclosed(l.statement, l.need.Account) && l.bare() != nil && allowed(l.bare())
 }
 
 // anything is what outsiders may do in their own account.
@@ -193,17 +203,9 @@ func mustParse(kind policy.Kind, text string) *policy.Policy {
 	return p
 }
 
-// sampleAction is an action that a statement allows.
-func sampleAction(p *policy.Policy, s policy.Node, guest *policy.Request, need *door.Need) string {
+// sampleAction is an action that a statement allows, "" for none.
+func sampleAction(p *policy.Policy, s policy.Node) string {
 	if p.Kind() == policy.KindTrust {
-		if guest.Principal.Kind == policy.PrincipalFederated {
-			for _, a := range s.Member("Action").List() {
-				if strings.HasPrefix(strings.ToLower(a.Text), "sts:assumerolewith") {
-					return strings.TrimRight(a.Text, "*")
-				}
-			}
-			return "sts:AssumeRoleWithWebIdentity"
-		}
 		return "sts:AssumeRole"
 	}
 	single := mustParse(policy.KindIdentity, `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":`+string(mustJSON(actions(s)))+`,"Resource":"*"}}`)
@@ -219,12 +221,22 @@ func sampleAction(p *policy.Policy, s policy.Node, guest *policy.Request, need *
 	return ""
 }
 
+// federatedAction is the action by which a provider's people take a role.
+func federatedAction(s policy.Node) string {
+	for _, a := range s.Member("Action").List() {
+		if strings.HasPrefix(strings.ToLower(a.Text), "sts:assumerolewith") {
+			return strings.TrimRight(a.Text, "*")
+		}
+	}
+	return "sts:AssumeRoleWithWebIdentity"
+}
+
 // unconditional is a policy without its conditions, and without the denials that
 // had one; nil if nothing is left.
-func unconditional(p *policy.Policy) (*policy.Policy, error) {
+func unconditional(p *policy.Policy) *policy.Policy {
 	root, err := policy.ReadJSON(p.Text())
 	if err != nil {
-		return nil, err
+		return nil // it was parsed
 	}
 	var kept []string
 	for _, s := range root.Member("Statement").List() {
@@ -238,8 +250,9 @@ func unconditional(p *policy.Policy) (*policy.Policy, error) {
 			kept = append(kept, "{"+strings.Join(members, ",")+"}")
 		}
 	}
-	if kept == nil {
-		return nil, nil
+	bare, err := policy.Parse(p.Kind(), []byte(`{"Version":"2012-10-17","Statement":[`+strings.Join(kept, ",")+`]}`))
+	if err != nil {
+		return nil // nothing is left
 	}
-	return policy.Parse(p.Kind(), []byte(`{"Version":"2012-10-17","Statement":[`+strings.Join(kept, ",")+`]}`))
+	return bare
 }

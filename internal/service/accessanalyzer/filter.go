@@ -61,14 +61,23 @@ func checkAttribute(a *analyzer, name string) error {
 // clip shortens what a caller chose for a message.
 func clip(text string) string {
 	if len(text) > 100 {
-		return text[:100] + "…"
+		return strings.ToValidUTF8(text[:100], "") + "…"
 	}
 	return text
 }
 
+// What a filter may have at most.
+const (
+	mostCriteria = 20
+	longestValue = 2048
+)
+
 // parseFilter reads criteria by their attributes.
 func parseFilter(a *analyzer, in map[string]*api.Criterion) (map[string]criterion, error) {
 	out := map[string]criterion{}
+	if len(in) > mostCriteria {
+		return nil, invalid("A filter has at most %d criteria.", mostCriteria)
+	}
 	for _, name := range slices.Sorted(maps.Keys(in)) {
 		if err := checkAttribute(a, name); err != nil {
 			return nil, err
@@ -76,6 +85,9 @@ func parseFilter(a *analyzer, in map[string]*api.Criterion) (map[string]criterio
 		c := in[name]
 		if c == nil || len(c.Eq)+len(c.Neq)+len(c.Contains) == 0 && c.Exists == nil {
 			return nil, invalid("The criterion of %q says nothing: give eq, neq, contains or exists.", clip(name))
+		}
+		if tooLong := func(v string) bool { return len(v) > longestValue }; tooLong(name) || slices.ContainsFunc(slices.Concat(c.Eq, c.Neq, c.Contains), tooLong) {
+			return nil, invalid("The criterion of %q is too long.", clip(name))
 		}
 		out[name] = criterion{c.Eq, c.Neq, c.Contains, c.Exists}
 	}

@@ -223,7 +223,12 @@ func updateFindings(c *door.Call, tx *store.Tx, in *api.UpdateFindingsRequest) (
 	if (len(in.Ids) == 0) == (in.ResourceArn == nil) {
 		return nil, invalid("Exactly one of ids and resourceArn must be given.")
 	}
+	if len(in.Ids) > maxPage {
+		return nil, invalid("At most %d findings can be updated at once.", maxPage)
+	}
+	wanted := map[string]bool{}
 	for _, id := range in.Ids {
+		wanted[id] = true
 		if _, err := findings.Get(tx, append(a.key(), id)); errors.Is(err, store.ErrNotFound) {
 			return nil, missing("Finding", clip(id), "")
 		} else if err != nil {
@@ -231,7 +236,7 @@ func updateFindings(c *door.Call, tx *store.Tx, in *api.UpdateFindingsRequest) (
 		}
 	}
 	return none, setStatus(tx, a, c, val(in.Status), func(f *finding) bool {
-		return slices.Contains(in.Ids, f.ID) || in.ResourceArn != nil && f.Resource == *in.ResourceArn
+		return wanted[f.ID] || in.ResourceArn != nil && f.Resource == *in.ResourceArn
 	})
 }
 

@@ -179,6 +179,9 @@ func (a *analyzer) finding(kind, resource string, now time.Time, parts ...string
 	}
 }
 
+// keepResolved is how long resolved findings are kept, as on AWS.
+const keepResolved = 90 * 24 * time.Hour
+
 // settle writes what was found, and resolves what of the findings that are looked
 // at was not found any more. It takes what it has settled out of found.
 func settle(tx *store.Tx, a *analyzer, found map[string]*finding, now time.Time, looked func(*finding) bool) error {
@@ -186,7 +189,7 @@ func settle(tx *store.Tx, a *analyzer, found map[string]*finding, now time.Time,
 	if err != nil {
 		return err
 	}
-	var changed []*finding
+	var changed, gone []*finding
 	for item, err := range findings.Scan(tx, a.key(), nil) {
 		if err != nil {
 			return err
@@ -195,6 +198,8 @@ func settle(tx *store.Tx, a *analyzer, found map[string]*finding, now time.Time,
 		fresh := found[old.ID]
 		delete(found, old.ID)
 		switch {
+		case old.Status == resolved && fresh == nil && now.Sub(old.Updated) > keepResolved:
+			gone = append(gone, old)
 		case !looked(old):
 		case fresh == nil && old.Status != resolved:
 			old.Status, old.Updated, old.Analyzed = resolved, now, now
@@ -207,6 +212,11 @@ func settle(tx *store.Tx, a *analyzer, found map[string]*finding, now time.Time,
 				fresh.Updated = now
 			}
 			changed = append(changed, fresh)
+		}
+	}
+	for _, f := range gone {
+		if err := findings.Delete(tx, f.key()); err != nil {
+			return err
 		}
 	}
 	for _, f := range found {
