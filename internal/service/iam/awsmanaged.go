@@ -12,7 +12,8 @@ import (
 // AWS's managed policies, one file each named for its policy: the documents of
 // the AWS Managed Policy Reference
 // (https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html).
-// ReadOnlyAccess has the actions of the services that a serverless system uses.
+// ReadOnlyAccess, SecurityAudit and ViewOnlyAccess have the actions of the
+// services that a serverless system uses.
 //
 //go:embed managed/*.json
 var managedFiles embed.FS
