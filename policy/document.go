@@ -30,6 +30,7 @@ func (p *Policy) compile(root node) error {
 	}
 	p.statements, err = c.all(body)
 	p.keys, p.variables = c.keys, c.variables
+	p.openings = openings(p.statements)
 	return err
 }
 

@@ -8,8 +8,9 @@ package policy
 // each have allowed, with the exceptions that decide states.
 func Evaluate(ps *Policies, req *Request) Decision {
 	var l layers
+	begins := beginning(req.Action)
 	for i := range l {
-		l[i] = layer(i).look(ps, req)
+		l[i] = layer(i).look(ps, req, begins)
 		if l[i].denies != ReasonNone {
 			return Decision{Reason: l[i].denies, Policy: l[i].policy, Statement: l[i].statement}
 		}
@@ -61,27 +62,27 @@ func (l layer) denies() Reason { return ExplicitDenyRCP + Reason(l) }
 // look looks through one layer. Service control policies speak only to
 // principals of the accounts that they are attached to, and an organisation's
 // policies not at all to service-linked roles.
-func (l layer) look(ps *Policies, req *Request) finding {
+func (l layer) look(ps *Policies, req *Request, begins uint64) finding {
 	denies := l.denies()
 	switch {
 	case !l.speaksTo(&req.Principal):
 		return finding{grant: grantDirect}
 	case l == layerRCP:
-		return levels(ps.ResourceOrganization, req, denies)
+		return levels(ps.ResourceOrganization, req, begins, denies)
 	case l == layerSCP:
-		return levels(ps.Organization, req, denies)
+		return levels(ps.Organization, req, begins, denies)
 	case l == layerResource:
-		f := single(ps.Resource, req, denies)
+		f := single(ps.Resource, req, begins, denies)
 		for i := 0; i < len(ps.Grants) && f.denies == ReasonNone; i++ {
 			f.lookForAllow(&ps.Grants[i], req, denies)
 		}
 		return f
 	case l == layerIdentity:
-		return list(ps.Identity, req, denies)
+		return list(ps.Identity, req, begins, denies)
 	case l == layerBoundary:
-		return single(ps.Boundary, req, denies)
+		return single(ps.Boundary, req, begins, denies)
 	}
-	return list(ps.Session, req, denies)
+	return list(ps.Session, req, begins, denies)
 }
 
 // speaksTo tells whether policies of the layer can limit the principal.
@@ -96,10 +97,10 @@ func (l layer) speaksTo(p *Principal) bool {
 }
 
 // levels looks through an organisation's policies, of which every level must allow.
-func levels(all [][]Named, req *Request, denies Reason) finding {
+func levels(all [][]Named, req *Request, begins uint64, denies Reason) finding {
 	result := finding{grant: grantDirect}
 	for _, level := range all {
-		f := list(level, req, denies)
+		f := list(level, req, begins, denies)
 		if f.denies != ReasonNone {
 			return f
 		}
@@ -108,18 +109,18 @@ func levels(all [][]Named, req *Request, denies Reason) finding {
 	return result
 }
 
-func single(n *Named, req *Request, denies Reason) finding {
+func single(n *Named, req *Request, begins uint64, denies Reason) finding {
 	var f finding
 	if n != nil {
-		f.look(n, req, denies)
+		f.look(n, req, begins, denies)
 	}
 	return f
 }
 
-func list(all []Named, req *Request, denies Reason) finding {
+func list(all []Named, req *Request, begins uint64, denies Reason) finding {
 	var f finding
 	for i := range all {
-		if f.look(&all[i], req, denies); f.denies != ReasonNone {
+		if f.look(&all[i], req, begins, denies); f.denies != ReasonNone {
 			break
 		}
 	}
@@ -147,12 +148,15 @@ func (f *finding) lookForAllow(n *Named, req *Request, denies Reason) {
 //
 // A policy of a kind that does not belong where it is found can only deny:
 // an identity policy taken for a resource's would allow everyone.
-func (f *finding) look(n *Named, req *Request, denies Reason) {
+func (f *finding) look(n *Named, req *Request, begins uint64, denies Reason) {
 	if n.Policy == nil {
 		return
 	}
 	misplaced := !n.Policy.belongs(denies)
-	for i := range n.Policy.statements {
+	for i := range n.Policy.openings {
+		if !n.Policy.openings[i].fits(begins) {
+			continue
+		}
 		s := &n.Policy.statements[i]
 		if !s.deny && (misplaced || f.grant == grantDirect) {
 			continue

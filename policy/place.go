@@ -94,7 +94,7 @@ func (ps *Policies) find(l layer, n *Named) place {
 func (ps *Policies) target(req *Request, l layer) (place, *Named) {
 	at := place{layer: l}
 	for at.level < ps.levels(l)-1 {
-		if f := list(ps.list(l, at.level), req, l.denies()); !f.allowed() {
+		if f := list(ps.list(l, at.level), req, beginning(req.Action), l.denies()); !f.allowed() {
 			break
 		}
 		at.level++
@@ -119,6 +119,7 @@ func (p *Policy) with(added *Policy) *Policy {
 	}
 	c := *p
 	c.statements = append(slices.Clone(p.statements), added.statements...)
+	c.openings = append(slices.Clone(p.openings), added.openings...)
 	return &c
 }
 

@@ -11,6 +11,7 @@ type Policy struct {
 	kind       Kind
 	text       []byte
 	statements []statement
+	openings   []opening // of the actions of each statement
 	keys       []string
 	variables  bool // the version has policy variables
 }
