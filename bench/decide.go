@@ -14,9 +14,18 @@ const (
 )
 
 // decide measures one decision of the policy engine.
-func decide(b *bench) (*report.Section, error) {
+func decide(b *bench) (*report.Section, error) { return b.decide("One decision", 10, 5, 2000) }
+
+// decideMany measures one on as many policies as a principal may have.
+func decideMany(b *bench) (*report.Section, error) {
+	return b.decide("One decision on twenty policies", 20, 10, 5000)
+}
+
+// decide compares the engines on a set of policies of statements; ours is held
+// to nanoseconds.
+func (b *bench) decide(title string, policies, statements int, nanoseconds float64) (*report.Section, error) {
 	requests := decision.Requests(compared)
-	engines, err := decision.Engines(decision.NewSet(10, 5), requests)
+	engines, err := decision.Engines(decision.NewSet(policies, statements), requests)
 	if err != nil {
 		return nil, err
 	}
@@ -25,12 +34,12 @@ func decide(b *bench) (*report.Section, error) {
 		return nil, err
 	}
 	s := &report.Section{
-		Title: "One decision",
-		Method: fmt.Sprintf("10 policies of 5 statements, half of them with conditions on a tag, an address range and TLS. The same set was written for each engine (a Cedar policy and a Rego rule for each action of a statement, which is what is fastest in both), "+
-			"policies and requests were prepared ahead, and the three gave the same answer to each of %d requests, %d of them allowed, before they were timed. One request is allowed only by the last statement of all; the mix is %d of those requests.", compared, allowed, mixed),
+		Title: title,
+		Method: fmt.Sprintf("%d policies of %d statements, half of them with conditions on a tag, an address range and TLS. The same set was written for each engine (a Cedar policy and a Rego rule for each action of a statement, which is what is fastest in both), "+
+			"policies and requests were prepared ahead, and the three gave the same answer to each of %d requests, %d of them allowed, before they were timed. One request is allowed only by the last statement of all; the mix is %d of those requests.", policies, statements, compared, allowed, mixed),
 	}
 	last, mix := b.decisions(engines, 1), b.decisions(engines, mixed)
-	target, none := &report.Target{AtMost: 2000, Unit: "ns"}, &report.Target{AtMost: 0}
+	target, none := &report.Target{AtMost: nanoseconds, Unit: "ns"}, &report.Target{AtMost: 0}
 	s.Rows = append(s.Rows,
 		report.Row{What: "allowed last", Ours: &last[0].time, Target: target},
 		report.Row{What: "mix", Ours: &mix[0].time, Target: target},

@@ -50,13 +50,30 @@ func (b *bench) benchmarks(binary, dir, pattern string) (results, error) {
 	}
 	all := results{}
 	for range min(b.rounds, 3) {
-		cmd := exec.CommandContext(b.ctx, filepath.Join(b.tools.Dir, binary+".test"), "-test.run=^$", "-test.bench="+pattern, "-test.benchtime="+length)
-		cmd.Dir = filepath.Join(b.tools.Root, dir)
-		output, err := cmd.Output()
+		once, err := b.benchmarksOnce(binary, dir, pattern, length)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w: %s", binary, err, output)
+			return nil, err
 		}
-		all.parse(string(output))
+		all.join(once)
 	}
 	return all, nil
+}
+
+// benchmarksOnce runs them one time, for a duration or a number of times ("10x").
+func (b *bench) benchmarksOnce(binary, dir, pattern, length string) (results, error) {
+	cmd := exec.CommandContext(b.ctx, filepath.Join(b.tools.Dir, binary+".test"), "-test.run=^$", "-test.bench="+pattern, "-test.benchtime="+length)
+	cmd.Dir = filepath.Join(b.tools.Root, dir)
+	output, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w: %s", binary, err, output)
+	}
+	all := results{}
+	all.parse(string(output))
+	return all, nil
+}
+
+func (r results) join(other results) {
+	for key, samples := range other {
+		r[key] = append(r[key], samples...)
+	}
 }

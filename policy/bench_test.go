@@ -141,3 +141,19 @@ func TestEvaluateDoesNotAllocate(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkCompare compares a policy of 20 statements, half of them with
+// conditions, with itself and a wider action.
+func BenchmarkCompare(b *testing.B) {
+	existing := benchSet(b, 1, 20).Identity[0].Policy
+	updated := named(b, policy.KindIdentity, "updated", strings.Replace(string(existing.Text()), "lambda:Invoke*", "lambda:*", 1)).Policy
+	for name, p := range map[string]*policy.Policy{"no_new_access": existing, "new_access": updated} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if found, err := policy.Compare(existing, p); err != nil || found.NewAccess != (p == updated) {
+					b.Fatal(found, err)
+				}
+			}
+		})
+	}
+}

@@ -157,6 +157,9 @@ func (r *resolved) glob(atoms []atom, value string, fold bool) bool {
 		if atom < len(atoms) {
 			if atoms[atom].kind == atomStar {
 				atom++
+				if at = next(atoms[atom:], value, at, fold); at < 0 {
+					return false
+				}
 				afterStar, starAt = atom, at
 				continue
 			}
@@ -170,9 +173,25 @@ func (r *resolved) glob(atoms []atom, value string, fold bool) bool {
 		if afterStar < 0 || starAt == len(value) {
 			return false
 		}
-		starAt += runeLen(value[starAt:])
+		starAt = next(atoms[afterStar:], value, starAt+runeLen(value[starAt:]), fold)
+		if starAt < 0 {
+			return false
+		}
 		atom, at = afterStar, starAt
 	}
+}
+
+// next is the first place from which on the atoms behind a star may match, as
+// far as the first of them says if it is a text; -1 if there is none.
+func next(atoms []atom, value string, from int, fold bool) int {
+	if fold || len(atoms) == 0 || atoms[0].kind != atomText {
+		return from
+	}
+	i := strings.Index(value[from:], atoms[0].text)
+	if i < 0 {
+		return -1
+	}
+	return from + i
 }
 
 // step returns how much of value the atom takes, or -1 when it does not match.

@@ -29,7 +29,7 @@ type Options struct {
 	RootSecret      seal.Secret
 
 	// Capacity bounds how many principals, and how many access keys, are
-	// remembered. 0 means 20,000.
+	// remembered. 0 means 100,000, which take some 300 MB once all have called.
 	Capacity int
 }
 
@@ -61,7 +61,7 @@ var (
 // New makes the service on a store, and has the store tell it of changes.
 func New(o Options) *Service {
 	if o.Capacity == 0 {
-		o.Capacity = 20_000
+		o.Capacity = 100_000
 	}
 	if o.Guardrails == nil {
 		panic("iam: policies are not written without guardrails")
