@@ -15,11 +15,11 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"cloister/internal/awsapi"
-	"cloister/internal/awsapi/platform"
 )
 
-// callPlatform makes a call of the platform's own to a running node and reads the
-// answer into out, which has Out's fields but times as wireTime.
+// callPlatform makes a call in JSON, of the platform's own or of AWS's, to a
+// running node and reads the answer into out, which has Out's fields but times as
+// wireTime.
 func callPlatform[In, Out any](ctx context.Context, at *place, op awsapi.Op[In, Out], in *In, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
@@ -30,9 +30,9 @@ func callPlatform[In, Out any](ctx context.Context, at *place, op awsapi.Op[In, 
 		return err
 	}
 	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	req.Header.Set("X-Amz-Target", platform.TargetPrefix+"."+op.Name)
+	req.Header.Set("X-Amz-Target", op.Service.TargetPrefix+"."+op.Name)
 	sum := sha256.Sum256(body)
-	if err := v4.NewSigner().SignHTTP(ctx, at.caller, req, hex.EncodeToString(sum[:]), platform.Name, at.region, time.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(ctx, at.caller, req, hex.EncodeToString(sum[:]), op.Service.SigningName, at.region, time.Now()); err != nil {
 		return err
 	}
 	res, err := at.client.Do(req)

@@ -23,7 +23,7 @@ func (g *Guardrails) EnvironmentSecrets(tx *store.Tx, s *Subject, variables map[
 		}
 		return &violation{
 			found:   "would have secrets in clear text in its environment: " + some(where),
-			instead: moveIt("leave the variable out, and have the function get the secret by its name"),
+			instead: moveIt("set the variable to {{resolve:secretsmanager:NAME}}, or have the code get the secret by its name"),
 		}, nil
 	})
 }
@@ -85,5 +85,5 @@ func legible(name string) string {
 }
 
 func moveIt(then string) string {
-	return "Move it into Secrets Manager (aws secretsmanager create-secret --name NAME --secret-string file://FILE), give the function's role secretsmanager:GetSecretValue on it, and " + then
+	return "Move it into Secrets Manager (cloister secrets put NAME < FILE, or aws secretsmanager create-secret --name NAME --secret-string file://FILE), give the function's role secretsmanager:GetSecretValue on it, and " + then
 }

@@ -7,9 +7,9 @@ import (
 	"cloister/internal/store"
 )
 
-// CellEnvironment opens a function's environment for a cell, as the session of
-// the function's role that the cell has: what the role may not decrypt the
-// function does not get.
+// CellEnvironment opens a function's environment for a cell, and reads what it
+// refers to, as the session of the function's role that the cell has: what the
+// role may not decrypt or read the function does not get.
 func (s *Service) CellEnvironment(ctx context.Context, fn *invoke.Function, with invoke.Credentials) (invoke.Environment, error) {
 	f := ref{Account: fn.Account, Region: fn.Region, Name: fn.Name}
 	v, err := s.versionOf(ctx, f, fn)
@@ -21,7 +21,10 @@ func (s *Service) CellEnvironment(ctx context.Context, fn *invoke.Function, with
 		return invoke.Environment{}, err
 	}
 	variables, err := s.openEnvironment(ctx, as, f, v)
-	return invoke.Environment{Variables: variables}, err
+	if err != nil {
+		return invoke.Environment{}, err
+	}
+	return s.resolveReferences(ctx, as, variables)
 }
 
 // versionOf is the version that a snapshot was made of.

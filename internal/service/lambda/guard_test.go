@@ -127,7 +127,7 @@ func TestSecretsInTheEnvironmentAreRefused(t *testing.T) {
 	in.Environment = environment
 	_, err := do(h, h.Root(), api.OpCreateFunction, in)
 	wantViolation(t, err, guardrail.EnvironmentSecret)
-	if !strings.Contains(err.Error(), "CONFIG (github-pat), DB_PASSWORD (credential-name). Move it into Secrets Manager (aws secretsmanager create-secret ") || strings.Contains(err.Error(), "tiger") {
+	if !strings.Contains(err.Error(), "CONFIG (github-pat), DB_PASSWORD (credential-name). Move it into Secrets Manager (cloister secrets put ") || strings.Contains(err.Error(), "tiger") {
 		t.Errorf("the refusal is %v", err)
 	}
 	h.wantNoSecret("the refusal", err.Error())

@@ -15,6 +15,8 @@ import (
 	"cloister/internal/awsapi"
 	api "cloister/internal/awsapi/lambda"
 	logsapi "cloister/internal/awsapi/logs"
+	smapi "cloister/internal/awsapi/secretsmanager"
+	ssmapi "cloister/internal/awsapi/ssm"
 	stsapi "cloister/internal/awsapi/sts"
 	"cloister/internal/blob"
 	"cloister/internal/door"
@@ -48,7 +50,7 @@ type harness struct {
 func newHarness(t testing.TB, change ...func(*Config)) *harness {
 	t.Helper()
 	h := &harness{t: t, fleet: newFakeFleet()}
-	h.Harness = doortest.New(t, []*awsapi.Service{&api.Service, &stsapi.Service, &logsapi.Service}, func(d *doortest.Harness, c *door.Config) {
+	h.Harness = doortest.New(t, []*awsapi.Service{&api.Service, &stsapi.Service, &logsapi.Service, &smapi.Service, &ssmapi.Service}, func(d *doortest.Harness, c *door.Config) {
 		c.Directory = sessions{d.Users}
 	})
 	dir, err := blob.OpenDir(filepath.Join(h.Dir, "blobs"), h.Keys)

@@ -38,6 +38,7 @@ func (s *Service) getValue(c *door.Call, in *api.GetSecretValueRequest) (*api.Ge
 		return nil, err
 	}
 	s.noteRead(row, c.Time)
+	confide(c, got.bytes)
 	out := &api.GetSecretValueResponse{
 		ARN: ptr(row.arn()), Name: &row.Name, VersionId: &v.ID, VersionStages: v.Stages, CreatedDate: &v.Created,
 	}
@@ -253,6 +254,8 @@ func (s *Service) batchGet(c *door.Call, in *api.BatchGetSecretValueRequest) (*a
 			out.Errors = append(out.Errors, failed)
 			continue
 		}
+		confide(c, got.SecretBinary)
+		confide(c, []byte(val(got.SecretString)))
 		out.SecretValues = append(out.SecretValues, (*api.SecretValueEntry)(got))
 	}
 	return out, nil

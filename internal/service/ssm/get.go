@@ -44,7 +44,9 @@ func (s *Service) text(c *door.Call, got *reading, decrypt bool) (string, error)
 	case got.v.Type != secure:
 		return got.v.Text, nil
 	case decrypt:
-		return s.open(c, got.p.arn(), got.v)
+		text, err := s.open(c, got.p.arn(), got.v)
+		c.Confide([]byte(text))
+		return text, err
 	}
 	return got.v.closed(), nil
 }
@@ -93,6 +95,7 @@ func (s *Service) secret(c *door.Call, f ref, id string, decrypt bool) (*api.Par
 	if got.SecretString == nil {
 		text = base64.StdEncoding.EncodeToString(got.SecretBinary)
 	}
+	c.Confide([]byte(text))
 	return &api.Parameter{
 		Name: &f.Name, Type: ptr(secure), Value: &text, Version: ptr(int64(0)), Selector: some(f.Selector),
 		LastModifiedDate: got.CreatedDate, ARN: got.ARN, DataType: ptr("text"),

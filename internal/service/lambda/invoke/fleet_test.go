@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -484,6 +485,43 @@ func TestShutdownRefusesNewCalls(t *testing.T) {
 		f.shutdown(t)
 		if _, err := f.Invoke(t.Context(), f.fn, request("{}")); !errors.Is(err, ErrShuttingDown) {
 			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// What a function's variables refer to reaches its cell, and its log not; what
+// it may not have is its own failure.
+func TestReferencesAreResolved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const secret = "correct-horse-battery"
+		may := true
+		f := newTestFleet(t, echo, func(o *Options) {
+			o.Environment = func(_ context.Context, fn *Function, c Credentials) (Environment, error) {
+				if !may || c.AccessKeyID != "ASIA" {
+					return Environment{}, &UnresolvedError{"The variable X could not be resolved: no"}
+				}
+				return Environment{Variables: map[string]string{"X": secret}, Secrets: [][]byte{[]byte(secret)}}, nil
+			}
+		})
+		defer f.shutdown(t)
+		f.fn.Env, f.fn.OpenEnv = map[string]string{"X": "{{resolve:secretsmanager:a}}"}, true
+		req := request("{}")
+		if got := outcome(f.Invoke(t.Context(), f.fn, req)); got != "{}" {
+			t.Errorf("got %s", got)
+		}
+		if spec := f.boxes.started[0].spec; !slices.Contains(spec.Env, "X="+secret) {
+			t.Errorf("the cell has %q", spec.Env)
+		}
+		if f.fn.Env["X"] != "{{resolve:secretsmanager:a}}" {
+			t.Error("the function was changed")
+		}
+		may = false
+		other := *f.fn
+		other.Revision = "2"
+		req = request("{}")
+		got := strings.ReplaceAll(outcome(f.Invoke(t.Context(), &other, req)), req.RequestID, "ID")
+		if got != "Unhandled Runtime.UnresolvedReference: RequestId: ID Error: The variable X could not be resolved: no" {
+			t.Errorf("got %s", got)
 		}
 	})
 }

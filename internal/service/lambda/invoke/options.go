@@ -27,6 +27,7 @@ type Options struct {
 
 	// Environment gives a new cell the variables of a function that says OpenEnv,
 	// with the credentials that it has; such a function does not start without.
+	// An *UnresolvedError is the function's own failure.
 	Environment func(ctx context.Context, fn *Function, with Credentials) (Environment, error)
 
 	// ServePlatform serves the platform's endpoint inside a cell until the

@@ -94,6 +94,10 @@ func (in *instance) launch(ctx context.Context) error {
 	}
 	in.setIdentity(creds)
 	own, err := in.openEnvironment(ctx, creds)
+	if bad := badReference(err); bad != nil {
+		in.unrunnable(bad)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
