@@ -84,9 +84,7 @@ func (s *Service) registerTags(d *door.Door) {
 		return nil, in.ResourceArn
 	}), s.listTagsForResource)
 	door.Write(d, api.OpTagLogGroup, door.Permission(needsOfTagGroup), s.tagGroup)
-	door.Write(d, api.OpUntagLogGroup, onGroup("logs:UntagLogGroup", func(in *api.UntagLogGroupRequest) (name, arn *string) {
-		return in.LogGroupName, nil
-	}), s.untagGroup)
+	door.Write(d, api.OpUntagLogGroup, door.Permission(needsOfUntagGroup), s.untagGroup)
 	door.Read(d, api.OpListTagsLogGroup, onGroup("logs:ListTagsLogGroup", func(in *api.ListTagsLogGroupRequest) (name, arn *string) {
 		return in.LogGroupName, nil
 	}), s.listTagsGroup)

@@ -79,13 +79,21 @@ func tagNeeds(c *door.Call, r store.Reader, action string, name, arn *string, ta
 }
 
 func needsOfUntagResource(c *door.Call, r store.Reader, in *api.UntagResourceRequest) ([]door.Need, error) {
-	g, err := tagged(c, nil, in.ResourceArn)
+	return untagNeeds(c, r, "logs:UntagResource", nil, in.ResourceArn, in.TagKeys)
+}
+
+func needsOfUntagGroup(c *door.Call, r store.Reader, in *api.UntagLogGroupRequest) ([]door.Need, error) {
+	return untagNeeds(c, r, "logs:UntagLogGroup", in.LogGroupName, nil, in.Tags)
+}
+
+func untagNeeds(c *door.Call, r store.Reader, action string, name, arn *string, tagKeys []string) ([]door.Need, error) {
+	g, err := tagged(c, name, arn)
 	if err != nil {
 		return nil, err
 	}
-	need, err := groupNeed(r, "logs:UntagResource", g)
+	need, err := groupNeed(r, action, g)
 	if err == nil {
-		addTagKeys(need.Context, in.TagKeys)
+		addTagKeys(need.Context, tagKeys)
 	}
 	return []door.Need{need}, err
 }
