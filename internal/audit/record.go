@@ -52,7 +52,7 @@ type Record struct {
 type Principal struct {
 	Type        string `cbor:"1,keyasint,omitempty"` // CloudTrail's userIdentity type: Root, IAMUser, AssumedRole, FederatedUser, WebIdentityUser, AWSService, Unknown
 	ID          string `cbor:"2,keyasint,omitempty"`
-	ARN         string `cbor:"3,keyasint,omitempty"`
+	ARN         string `cbor:"3,keyasint,omitempty"` // of a web identity: the provider's
 	Account     string `cbor:"4,keyasint,omitempty"`
 	AccessKeyID string `cbor:"5,keyasint,omitempty"`
 	RoleARN     string `cbor:"6,keyasint,omitempty"` // of an assumed role session: the role; of a federated user: the user who vouches

@@ -141,7 +141,7 @@ func (d *Door) decide(c *Call, need *Need) error {
 		Action: need.Action, Resource: need.Resource,
 		Allowed: decision.Allowed, Reason: decision.Reason.String(), Policy: policyName(decision),
 	}
-	if !decision.Allowed {
+	if !decision.Allowed || c.Principal.Kind == policy.PrincipalFederated { // whose claims are nowhere else
 		decided.Context = c.keys(need, s).all()
 	}
 	c.decided = append(c.decided, decided)

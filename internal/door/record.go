@@ -57,10 +57,14 @@ func sessionPolicies(p *Principal) (all []audit.SessionPolicy, has bool) {
 }
 
 func auditPrincipal(p *Principal) audit.Principal {
-	return audit.Principal{
+	recorded := audit.Principal{
 		Type: identityType(p), ID: p.UserID, ARN: p.ARN, Account: p.Account,
 		AccessKeyID: p.AccessKeyID, RoleARN: p.RoleARN, Service: p.Service, EntityID: p.EntityID,
 	}
+	if p.Kind == policy.PrincipalFederated {
+		recorded.ARN = p.Provider
+	}
+	return recorded
 }
 
 // redact renders the call's input without what the model marks sensitive.

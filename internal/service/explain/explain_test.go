@@ -19,6 +19,7 @@ import (
 	"cloister/internal/service/explain"
 	"cloister/internal/service/iam"
 	"cloister/internal/service/sts"
+	"cloister/internal/service/sts/oidc/oidctest"
 )
 
 const (
@@ -30,7 +31,8 @@ const (
 // trusts Lambda and, by its tag, belongs to a team.
 type world struct {
 	*doortest.Harness
-	t *testing.T
+	t      *testing.T
+	issuer *oidctest.Issuer
 }
 
 func newWorld(t *testing.T) *world {
@@ -44,7 +46,8 @@ func newWorld(t *testing.T) *world {
 		c.Directory = people
 	})
 	people.Register(w.Door)
-	tokens := sts.New(w.Keys, people, nil)
+	w.issuer = oidctest.New(t, "https://idp.example")
+	tokens := sts.New(w.Keys, people, w.issuer.Fetch)
 	tokens.Register(w.Door)
 	explain.New(explain.Config{Audit: w.Audit, Principals: people, Views: map[string]explain.View{"iam": people.Describe, "sts": tokens.Describe}}).Register(w.Door)
 	do(w, w.Root(), iamapi.OpCreateUser, &iamapi.CreateUserRequest{UserName: awsapi.Ptr("u")})
@@ -282,4 +285,39 @@ func TestRecordedDenialOfAFederatedUser(t *testing.T) {
 		t.Fatalf("notes %q, %d explanations", out.Notes, len(out.Explanations))
 	}
 	wantReason(t, &out.Explanations[0], "no identity-based policy allows")
+}
+
+// Of a login by a token, let in or denied, the trust policy's conditions are
+// shown with what the token said.
+func TestRecordedWebIdentity(t *testing.T) {
+	w := newWorld(t)
+	do(w, w.Root(), iamapi.OpCreateOpenIDConnectProvider, &iamapi.CreateOpenIDConnectProviderRequest{Url: &w.issuer.URL, ClientIDList: []string{"sts.amazonaws.com"}})
+	do(w, w.Root(), iamapi.OpUpdateAssumeRolePolicy, &iamapi.UpdateAssumeRolePolicyRequest{RoleName: awsapi.Ptr("r"), PolicyDocument: awsapi.Ptr(policyOf(
+		`"Effect":"Allow","Principal":{"Federated":"arn:aws:iam::123456789012:oidc-provider/idp.example"},"Action":"sts:AssumeRoleWithWebIdentity","Condition":{"StringEquals":{"idp.example:sub":"alice"}}`))})
+	nobody := &door.Principal{}
+	for _, subject := range []string{"alice", "mallory"} {
+		_, err := door.Do(context.Background(), w.Door, nobody, stsapi.OpAssumeRoleWithWebIdentity, &stsapi.AssumeRoleWithWebIdentityRequest{
+			RoleArn: awsapi.Ptr(roleARN), RoleSessionName: awsapi.Ptr("session"), WebIdentityToken: awsapi.Ptr(w.issuer.Token(map[string]any{"sub": subject})),
+		})
+		if (err == nil) != (subject == "alice") {
+			t.Fatalf("%s: %v", subject, err)
+		}
+		id := ""
+		for e, err := range w.Audit.Records(context.Background(), 0) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e.EventName == "AssumeRoleWithWebIdentity" {
+				id = e.RequestID
+			}
+		}
+		out := do(w, w.Root(), platform.OpExplain, &platform.ExplainRequest{RequestID: &id})
+		text, err := json.Marshal(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(out.Notes) != 0 || len(out.Explanations) != 1 || out.Explanations[0].Allowed != (subject == "alice") || !strings.Contains(string(text), subject) {
+			t.Errorf("%s: %s", subject, text)
+		}
+	}
 }

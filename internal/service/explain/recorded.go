@@ -101,10 +101,10 @@ func (s *Service) again(c *door.Call, r store.Reader, rec *audit.Record, asked *
 	return e, nil
 }
 
-// question is what was asked then. Of a permission that was denied the record
-// has the condition keys; of another they are made anew.
+// question is what was asked then. Of a permission that was denied, and of a web
+// identity's, the record has the condition keys; of another they are made anew.
 func (s *Service) question(rec *audit.Record, asked *audit.Need, p *door.Principal, need *door.Need) (policy.Request, error) {
-	if asked.Allowed || asked.Context == nil {
+	if asked.Context == nil {
 		return s.door.Question(p, need, rec.Region, rec.Time)
 	}
 	keys := policy.MapContext(maps.Clone(asked.Context))
@@ -129,6 +129,7 @@ func (s *Service) question(rec *audit.Record, asked *audit.Need, p *door.Princip
 var kinds = map[string]policy.PrincipalKind{
 	"Root": policy.PrincipalRoot, "IAMUser": policy.PrincipalUser, "AssumedRole": policy.PrincipalAssumedRole,
 	"FederatedUser": policy.PrincipalFederatedUser, "AWSService": policy.PrincipalService,
+	"WebIdentityUser": policy.PrincipalFederated,
 }
 
 // caller is the principal of a record.
@@ -139,6 +140,9 @@ func caller(rec *audit.Record) *door.Principal {
 			Kind: kinds[a.Type], ARN: a.ARN, Account: a.Account, RoleARN: a.RoleARN, Service: a.Service, UserID: a.ID,
 		},
 		EntityID: a.EntityID, Name: a.ARN[strings.LastIndexByte(a.ARN, '/')+1:], HasSessionPolicies: rec.HasSessionPolicies,
+	}
+	if p.Kind == policy.PrincipalFederated {
+		p.Provider, p.ARN = a.ARN, ""
 	}
 	for _, sp := range rec.SessionPolicies {
 		named := policy.Named{Name: sp.Name}
