@@ -45,6 +45,9 @@ func (c *compiler) conditions(v node) ([]condition, error) {
 		if m.value.kind != '{' {
 			return nil, faultf(m.value.at, "condition operator %s must have an object of keys", m.name)
 		}
+		if _, err := new(condition).readOperator(m); err != nil { // also of one without keys
+			return nil, err
+		}
 		seen := map[string]bool{}
 		for j := range m.value.members {
 			cond, err := c.condition(m, &m.value.members[j])

@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -113,7 +115,7 @@ func printLinted(w io.Writer, o *options, all []linted, grave []lint.Type) error
 			failed = failed || slices.Contains(grave, f.Type)
 			if !o.json {
 				at := f.Locations[0].Span.Start
-				fmt.Fprintf(w, "%s:%d:%d: %s %s: %s\n", file.File, at.Line, at.Column+1, f.Type, f.Code, f.Message)
+				fmt.Fprintf(w, "%s:%d:%d: %s %s: %s\n", file.File, at.Line, at.Column+1, f.Type, f.Code, printable(f.Message))
 			}
 		}
 	}
@@ -121,4 +123,15 @@ func printLinted(w io.Writer, o *options, all []linted, grave []lint.Type) error
 		return &exitError{exitFinding}
 	}
 	return nil
+}
+
+// printable is text that cannot steer a terminal nor end its line: a message may
+// quote what somebody wrote into a policy.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
 }

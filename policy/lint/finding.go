@@ -50,18 +50,18 @@ type Position struct {
 // an item of a list.
 type Element struct {
 	Value, Key string
-	Index      int // of an item; then Value and Key are empty
+	Index      int // of an item, from 0; -1 for a name
 }
 
 // MarshalJSON writes the element as Access Analyzer does.
 func (e Element) MarshalJSON() ([]byte, error) {
 	switch {
+	case e.Index >= 0:
+		return json.Marshal(map[string]int{"index": e.Index})
 	case e.Key != "":
 		return json.Marshal(map[string]string{"key": e.Key})
-	case e.Value != "":
-		return json.Marshal(map[string]string{"value": e.Value})
 	}
-	return json.Marshal(map[string]int{"index": e.Index})
+	return json.Marshal(map[string]string{"value": e.Value})
 }
 
 // Path leads from the policy to a part of it.
@@ -72,7 +72,7 @@ func (p Path) String() string {
 	var b strings.Builder
 	for i, e := range p {
 		switch {
-		case e.Key+e.Value == "":
+		case e.Index >= 0:
 			b.WriteString("[" + strconv.Itoa(e.Index) + "]")
 		case i > 0:
 			b.WriteString("." + e.Key + e.Value)

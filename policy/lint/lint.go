@@ -112,7 +112,7 @@ func (c *checker) location(v value) Location {
 
 // name is the location of a member's name.
 func (c *checker) name(of value, m *policy.Member) Location {
-	return Location{append(slices.Clip(of.path), Element{Key: m.Name}), Span{c.position(m.At), c.position(m.End)}}
+	return Location{append(slices.Clip(of.path), Element{Key: m.Name, Index: -1}), Span{c.position(m.At), c.position(m.End)}}
 }
 
 func (c *checker) position(at int) Position {

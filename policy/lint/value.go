@@ -13,7 +13,7 @@ type value struct {
 }
 
 func (v value) member(m *policy.Member) value {
-	return value{m.Value, append(slices.Clip(v.path), Element{Value: m.Name})}
+	return value{m.Value, append(slices.Clip(v.path), Element{Value: m.Name, Index: -1})}
 }
 
 // list is the value's items, or the value itself if it is no list.

@@ -101,12 +101,12 @@ func shownLint(f *lint.Finding) *api.ValidatePolicyFinding {
 
 func shownElement(e lint.Element) *api.PathElement {
 	switch {
+	case e.Index >= 0:
+		return &api.PathElement{Index: ptr(int64(e.Index))}
 	case e.Key != "":
 		return &api.PathElement{Key: &e.Key}
-	case e.Value != "":
-		return &api.PathElement{Value: &e.Value}
 	}
-	return &api.PathElement{Index: ptr(int64(e.Index))}
+	return &api.PathElement{Value: &e.Value}
 }
 
 func shownPosition(p lint.Position) *api.Position {
