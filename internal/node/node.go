@@ -144,7 +144,7 @@ func (n *Node) makeServices(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if n.kms, err = kms.New(kms.Config{DB: n.db, Keys: n.keys, Wrapping: wrapping, Guardrails: guard}); err != nil {
+	if n.kms, err = kms.New(kms.Config{DB: n.db, Keys: n.keys, Wrapping: wrapping, Guardrails: guard, Audit: n.audit}); err != nil {
 		return err
 	}
 	n.onClose(n.kms.Close)

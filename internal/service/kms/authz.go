@@ -150,7 +150,7 @@ func (k *key) grantsFor(p *door.Principal, u *use) (all []policy.Named) {
 		}
 		for _, g := range k.grants[name] {
 			if g.covers(u) {
-				all = append(all, g.policy)
+				all = append(all, g.policy())
 			}
 		}
 	}

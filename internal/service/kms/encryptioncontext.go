@@ -5,19 +5,26 @@ import (
 	"strings"
 )
 
-// checkContext refuses a context of which two keys would be one condition key:
-// a policy could not tell them apart.
+// maxContext is how long an encryption context may be, in bytes of its encoding.
+const maxContext = 8192
+
+// checkContext refuses a context that is too long, and one of which two keys
+// would be one condition key: a policy could not tell them apart.
 func checkContext(context map[string]string) error {
-	if len(context) < 2 {
+	if len(context) == 0 {
 		return nil
 	}
-	seen := make(map[string]struct{}, len(context))
-	for name := range context {
+	seen, size := make(map[string]struct{}, len(context)), 0
+	for name, value := range context {
+		size += len(name) + len(value) + 8
 		lower := strings.ToLower(name)
 		if _, twice := seen[lower]; twice {
 			return invalid("Two keys of the encryption context differ in case only: condition keys of policies do not tell them apart.")
 		}
 		seen[lower] = struct{}{}
+	}
+	if size > maxContext {
+		return invalid("The encryption context has %d bytes, and at most %d are taken.", size, maxContext)
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func (s *Service) Describe(r store.Reader, need *door.Need) error {
 	maps.Copy(need.Context, k.context)
 	for _, all := range k.grants {
 		for _, g := range all {
-			need.Grants = append(need.Grants, g.policy)
+			need.Grants = append(need.Grants, g.policy())
 		}
 	}
 	return nil

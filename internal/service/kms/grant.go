@@ -2,6 +2,7 @@ package kms
 
 import (
 	"encoding/json"
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -12,7 +13,7 @@ import (
 func (g *grantRow) key() store.Key { return store.K(g.Account, g.Region, g.KeyID, g.ID) }
 
 // compile makes the policy that a grant amounts to.
-func (g *grantRow) compile() (*grant, error) {
+func (g *grantRow) compile() (policy.Named, error) {
 	principal := map[string]string{"AWS": g.Grantee}
 	if isService(g.Grantee) {
 		principal = map[string]string{"Service": g.Grantee}
@@ -25,10 +26,19 @@ func (g *grantRow) compile() (*grant, error) {
 		"Effect": "Allow", "Principal": principal, "Action": actions, "Resource": "*",
 	}})
 	if err != nil {
-		return nil, err
+		return policy.Named{}, err
 	}
 	compiled, err := policy.Parse(policy.KindResource, text)
-	return &grant{g, policy.Named{Name: "grant " + g.ID, Policy: compiled}}, err
+	return policy.Named{Name: "grant " + g.ID, Policy: compiled}, err
+}
+
+// named is the policy of a grant, one that allows nothing if it does not parse.
+func (g *grantRow) named() policy.Named {
+	p, err := g.compile()
+	if err != nil {
+		slog.Error("a grant does not parse; it allows nothing", "grant", g.ID, "error", err)
+	}
+	return p
 }
 
 func isService(principal string) bool { return strings.HasSuffix(principal, ".amazonaws.com") }

@@ -313,7 +313,7 @@ func retiring(r store.Reader, id grantID) ([]policy.Named, error) {
 	may := func(principal string) error {
 		compiled, err := (&grantRow{ID: g.ID, Grantee: principal, Operations: []string{"RetireGrant"}}).compile()
 		if err == nil {
-			all = append(all, compiled.policy)
+			all = append(all, compiled)
 		}
 		return err
 	}

@@ -48,7 +48,7 @@ func (h *harness) open() {
 		h.t.Fatal(err)
 	}
 	h.service, err = New(Config{
-		DB: h.DB, Keys: h.Keys, Wrapping: wrapping, Guardrails: guardrail.New(&api.Service), Now: func() time.Time { return h.now }})
+		DB: h.DB, Keys: h.Keys, Wrapping: wrapping, Guardrails: guardrail.New(&api.Service), Audit: h.Audit, Now: func() time.Time { return h.now }})
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -155,7 +155,7 @@ func (s *Service) rotateWhenDue(ctx context.Context, id keyID, now time.Time) er
 		if fresh.State != enabled || !fresh.rotatesItself() || fresh.NextRotation.After(now) {
 			return errMeanwhile
 		}
-		return made.add(tx, fresh)
+		return errors.Join(s.note(tx, "RotateKey", fresh, now), made.add(tx, fresh))
 	})
 	if errors.Is(err, errMeanwhile) {
 		s.vault.discard(made.rows...)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"cloister/internal/audit"
 	"cloister/internal/blob"
 	"cloister/internal/door"
 	"cloister/internal/guardrail"
@@ -17,6 +18,7 @@ type Config struct {
 	Keys       *seal.Keyring
 	Wrapping   *blob.Dir // of this service alone
 	Guardrails *guardrail.Guardrails
+	Audit      *audit.Log // of what the sweeper does
 
 	Now func() time.Time // of the sweeper; nil for the system's clock
 
@@ -32,6 +34,7 @@ type Service struct {
 	vault   *vault
 	guard   *guardrail.Guardrails
 	cache   *cache
+	audit   *audit.Log
 	sweeper *sweeper
 	door    *door.Door // it decides whether a policy leaves its maker in
 }
@@ -44,7 +47,7 @@ func New(c Config) (*Service, error) {
 	if c.Capacity == 0 {
 		c.Capacity = 10_000
 	}
-	s := &Service{db: c.DB, seals: c.Keys, vault: &vault{c.Wrapping}, guard: c.Guardrails, cache: newCache(c.Capacity)}
+	s := &Service{db: c.DB, seals: c.Keys, vault: &vault{c.Wrapping}, guard: c.Guardrails, cache: newCache(c.Capacity), audit: c.Audit}
 	if _, err := c.Wrapping.Clean(); err != nil {
 		return nil, fmt.Errorf("look through the wrapping keys: %w", err)
 	}

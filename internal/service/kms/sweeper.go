@@ -2,10 +2,12 @@ package kms
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"time"
 
+	"cloister/internal/audit"
 	"cloister/internal/store"
 )
 
@@ -87,9 +89,9 @@ func (s *Service) attend(ctx context.Context, id keyID, now time.Time) error {
 		rotates = row.State == enabled && row.rotatesItself() && !row.NextRotation.After(now)
 		switch {
 		case row.State == pendingDeletion && !row.DeletionDate.After(now):
-			return row.destroy(tx, now)
+			return errors.Join(s.note(tx, "DeleteKey", row, now), row.destroy(tx, now))
 		case len(row.Versions) > 0 && !row.ValidTo.IsZero() && !row.ValidTo.After(now):
-			return row.dropMaterial(tx)
+			return errors.Join(s.note(tx, "DeleteExpiredKeyMaterial", row, now), row.dropMaterial(tx))
 		}
 		return nil
 	})
@@ -97,6 +99,20 @@ func (s *Service) attend(ctx context.Context, id keyID, now time.Time) error {
 		return err
 	}
 	return s.rotateWhenDue(ctx, id, now)
+}
+
+// note puts what the sweeper does into the audit log, in its own transaction, by
+// the names that CloudTrail has for it
+// (https://docs.aws.amazon.com/kms/latest/developerguide/logging-using-cloudtrail.html).
+func (s *Service) note(tx *store.Tx, event string, row *keyRow, now time.Time) error {
+	request, err := json.Marshal(map[string]string{"keyId": row.arn()})
+	if err != nil {
+		return err
+	}
+	return s.audit.Stage(tx, &audit.Record{
+		Time: now, EventSource: "kms.amazonaws.com", EventName: event, Region: row.Region, Account: row.Account,
+		Principal: audit.Principal{Type: "AWSService", Service: "kms.amazonaws.com"}, Outcome: audit.Allowed, Request: request,
+	})
 }
 
 // erase destroys the wrapping keys that were given up. Each is forgotten once

@@ -3,6 +3,7 @@ package kms
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"cloister/internal/audit"
 	api "cloister/internal/awsapi/kms"
 	"cloister/internal/blob"
 	"cloister/internal/store"
@@ -59,7 +61,7 @@ func (h *harness) again() *Service {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	return &Service{db: h.DB, seals: h.Keys, vault: &vault{files}, cache: newCache(10)}
+	return &Service{db: h.DB, seals: h.Keys, vault: &vault{files}, cache: newCache(10), audit: h.Audit}
 }
 
 // dying makes a key with two materials that is due for destruction, and gives a
@@ -245,4 +247,31 @@ func TestChangedMaterialIsRefused(t *testing.T) {
 	}
 	put(place(a), rows[*a])
 	do(h, t, api.OpEncrypt, &api.EncryptRequest{KeyId: a, Plaintext: []byte("x")})
+}
+
+// What the sweeper does is in the audit log, once, as CloudTrail calls it.
+func TestTheSweeperIsAudited(t *testing.T) {
+	h := newHarness(t)
+	id, _ := h.dying()
+	rotated := h.key(&api.CreateKeyRequest{})
+	do(h, t, api.OpEnableKeyRotation, &api.EnableKeyRotationRequest{KeyId: rotated, RotationPeriodInDays: ptr(int64(90))})
+	h.now = h.now.AddDate(0, 0, 90)
+	h.sweep()
+	h.sweep()
+	seen := map[string]int{}
+	for entry, err := range audit.Read(context.Background(), h.Dir, h.Keys, 0, false) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if entry.Principal.Service == "kms.amazonaws.com" {
+			seen[entry.EventName+" "+string(entry.Request)]++
+		}
+	}
+	want := map[string]int{}
+	for event, key := range map[string]*string{"DeleteKey": id, "RotateKey": rotated} {
+		want[event+` {"keyId":"arn:aws:kms:us-east-1:`+here+":key/"+*key+`"}`] = 1
+	}
+	if !maps.Equal(seen, want) {
+		t.Errorf("the log has %v, not %v", seen, want)
+	}
 }

@@ -23,10 +23,11 @@ type key struct {
 	opened sync.Map // *material by version id
 }
 
-// grant is a grant with the policy that it amounts to.
+// grant is a grant with the policy that it amounts to, which is made when the
+// grant is first used: a key may have very many.
 type grant struct {
 	*grantRow
-	policy policy.Named
+	policy func() policy.Named
 }
 
 // loadKey reads a key whole.
@@ -43,11 +44,8 @@ func loadKey(r store.Reader, id keyID) (*key, error) {
 		if err != nil {
 			return nil, err
 		}
-		g, err := item.Value.compile()
-		if err != nil {
-			return nil, err
-		}
-		k.grants[g.Grantee] = append(k.grants[g.Grantee], g)
+		g := item.Value
+		k.grants[g.Grantee] = append(k.grants[g.Grantee], &grant{g, sync.OnceValue(g.named)})
 	}
 	return k, nil
 }
