@@ -62,6 +62,7 @@ func TestSecretsAreNowhere(t *testing.T) {
 	s.useFunction()
 	s.useSecrets()
 	s.useKeys()
+	s.useDevice()
 	marked := s.everyOperation()
 	if marked < 15 {
 		t.Errorf("only %d values were marked: the models' marks are not seen", marked)
@@ -225,6 +226,15 @@ func (s *secrets) useKeys() {
 	s.seen = append(s.seen, string(answer.Mac))
 }
 
+// useDevice makes an MFA device, whose seed nothing may show again.
+func (s *secrets) useDevice() {
+	before := len(s.seen)
+	s.remember(s.must("iam:CreateVirtualMFADevice", map[string]any{"VirtualMFADeviceName": "phone"}))
+	if len(s.seen) != before+1 || len(s.seen[before]) != 64 {
+		s.t.Error("the answer has no seed")
+	}
+}
+
 // remember keeps the secrets of an answer, to look for them as well.
 func (s *secrets) remember(document []byte) {
 	decoder := xml.NewDecoder(bytes.NewReader(document))
@@ -241,6 +251,11 @@ func (s *secrets) remember(document []byte) {
 		case xml.CharData:
 			if name == "SecretAccessKey" || name == "SessionToken" {
 				s.seen = append(s.seen, string(token))
+			}
+			if name == "Base32StringSeed" {
+				seed, err := base64.StdEncoding.DecodeString(string(token))
+				s.check(err)
+				s.seen = append(s.seen, string(seed))
 			}
 			name = ""
 		}
