@@ -17,9 +17,9 @@ import (
 // "" for managed policies and those of groups.
 func (g *Guardrails) IdentityPolicy(tx *store.Tx, s *Subject, holder string, p *policy.Policy) error {
 	return apply(tx, FullAccess, s, func(*Setting) (*violation, error) {
-		statements, everything := g.everything(s, holder, p)
+		statements, everything, err := g.everythingAtHome(s, holder, p)
 		if !everything {
-			return nil, nil
+			return nil, err
 		}
 		return &violation{
 			found:   fmt.Sprintf("gives every action on every resource (%s)", statements),
@@ -37,8 +37,32 @@ func narrower(account string) string {
 // resources of the account: all actions that there are, or all but those that
 // it leaves out by name. It names the statements that do.
 func (g *Guardrails) everything(s *Subject, holder string, p *policy.Policy) (statements string, yes bool) {
+	return g.everythingWith(nil, s, holder, p)
+}
+
+// everythingAtHome is everything for an account that may be in an organisation:
+// a condition on the very one restricts nobody in it.
+func (g *Guardrails) everythingAtHome(s *Subject, holder string, p *policy.Policy) (statements string, yes bool, err error) {
+	if statements, yes = g.everything(s, holder, p); yes || g.member == nil {
+		return statements, yes, nil
+	}
+	id, path, err := g.member(s.Account)
+	if err != nil || id == "" {
+		return "", false, err
+	}
+	statements, yes = g.everythingWith(policy.MapContext{
+		"aws:principalorgid": {id}, "aws:resourceorgid": {id}, "aws:principalorgpaths": {path}, "aws:resourceorgpaths": {path},
+	}, s, holder, p)
+	return statements, yes, nil
+}
+
+// everythingWith is everything with more condition keys.
+func (g *Guardrails) everythingWith(keys policy.MapContext, s *Subject, holder string, p *policy.Policy) (statements string, yes bool) {
 	t := &trial{policies: policy.Policies{Identity: []policy.Named{{Name: s.Resource, Policy: p}}}, used: map[int]bool{}, word: invented()}
 	views := vantages(s.Account, holder, s.Time)
+	for i := range views {
+		maps.Copy(views[i].context, keys)
+	}
 	word := invented()
 	for _, actions := range []func(*awsapi.Service) []string{
 		func(s *awsapi.Service) []string { return unnamed(s, word) }, existing,

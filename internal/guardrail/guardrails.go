@@ -10,7 +10,19 @@ import (
 
 // Guardrails decides for the services. It is immutable and safe for concurrent
 // use.
-type Guardrails struct{ services []*awsapi.Service }
+type Guardrails struct {
+	services []*awsapi.Service
+	member   Membership // nil on a node without organisations
+}
+
+// Membership says in which organisation an account is, and where in it, as
+// aws:PrincipalOrgID and aws:PrincipalOrgPaths do; "" for an account on its own.
+type Membership func(account string) (id, path string, err error)
+
+// Within gives guardrails that know of organisations.
+func (g *Guardrails) Within(member Membership) *Guardrails {
+	return &Guardrails{services: g.services, member: member}
+}
 
 // New makes the guardrails of a node that has the given services, whose
 // operations are the actions that there are.
@@ -18,7 +30,7 @@ func New(services ...*awsapi.Service) *Guardrails {
 	if len(services) == 0 {
 		panic("guardrail: a node without services has no actions to guard")
 	}
-	return &Guardrails{services}
+	return &Guardrails{services: services}
 }
 
 // Subject is what is about to be written.

@@ -133,8 +133,8 @@ func (n *Node) makeServices(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	guard := guardrail.New(Services()...)
 	n.orgs = organizations.New(organizations.Options{DB: n.db, Audit: n.audit, Account: Account})
+	guard := guardrail.New(Services()...).Within(n.orgs.Place)
 	n.iam = iam.New(iam.Options{
 		DB: n.db, Keys: n.keys, Guardrails: guard, Organizations: n.orgs,
 		Account: Account, RootAccessKeyID: root.AccessKeyID, RootSecret: root.Secret,

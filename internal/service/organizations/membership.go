@@ -114,6 +114,15 @@ func (s *Service) Of(account string) (*door.Membership, error) {
 	return made, nil
 }
 
+// Place is a guardrail.Membership.
+func (s *Service) Place(account string) (id, path string, err error) {
+	m, err := s.Of(account)
+	if err != nil {
+		return "", "", err
+	}
+	return m.Organization, m.Path, nil
+}
+
 func (s *Service) load(r store.Reader, id string) (*door.Membership, error) {
 	m := &door.Membership{Account: id}
 	a, err := accounts.Get(r, store.K(id))
