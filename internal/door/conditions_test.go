@@ -190,7 +190,7 @@ func TestSecureTransport(t *testing.T) {
 	encrypted := httptest.NewRequest("GET", "/", nil)
 	encrypted.TLS = &tls.ConnectionState{}
 	for request, want := range map[*http.Request]bool{
-		plain: false, encrypted: true, plain.WithContext(WithinPlatform(context.Background(), "arn", nil)): true,
+		plain: false, encrypted: true, plain.WithContext(WithinPlatform(context.Background(), Inside{From: "arn"})): true,
 	} {
 		if got := d.wireCall(request).Secure; got != want {
 			t.Errorf("secure: %t, not %t", got, want)
@@ -202,7 +202,7 @@ func TestSecureTransport(t *testing.T) {
 func TestCellsHaveNoAddress(t *testing.T) {
 	d := &Door{now: time.Now}
 	outside := httptest.NewRequest("GET", "/", nil)
-	inside := outside.WithContext(WithinPlatform(context.Background(), "arn:aws:lambda:us-east-1:123456789012:function:f:1", nil))
+	inside := outside.WithContext(WithinPlatform(context.Background(), Inside{From: "arn:aws:lambda:us-east-1:123456789012:function:f:1"}))
 	for _, c := range []struct {
 		request  *http.Request
 		ip, cell string
@@ -229,11 +229,16 @@ func TestConfide(t *testing.T) {
 	d := &Door{now: time.Now}
 	var told []string
 	outside := httptest.NewRequest("GET", "/", nil)
-	inside := outside.WithContext(WithinPlatform(context.Background(), "arn", func(secret []byte) { told = append(told, string(secret)) }))
+	inside := outside.WithContext(WithinPlatform(context.Background(), Inside{From: "arn", Region: "eu-west-1", Confide: func(secret []byte) { told = append(told, string(secret)) }}))
 	d.wireCall(outside).Confide([]byte("for a client"))
 	d.wireCall(inside).Confide([]byte("for a function"))
 	(&Call{}).Confide([]byte("for a service"))
-	if len(told) != 1 || told[0] != "for a function" {
+	made := d.internalCall(inside.Context(), &Principal{}, nil) // by the platform, for the cell
+	made.Confide([]byte("for a function, too"))
+	if made.Region != "eu-west-1" || made.SourceCell != "arn" {
+		t.Errorf("a call for a cell is in %s, from %q", made.Region, made.SourceCell)
+	}
+	if len(told) != 2 || told[0] != "for a function" || told[1] != "for a function, too" {
 		t.Errorf("told %q", told)
 	}
 }

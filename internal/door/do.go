@@ -1,6 +1,7 @@
 package door
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 
@@ -45,6 +46,8 @@ func (d *Door) internalCall(ctx context.Context, as *Principal, op *awsapi.Opera
 	if parent := callOf(ctx); parent != nil {
 		c.parent, c.Region, c.UserAgent = parent, parent.Region, parent.UserAgent
 		c.SourceIP, c.SourceCell = parent.SourceIP, parent.SourceCell
+	} else if in, within := insideOf(ctx); within {
+		c.SourceCell, c.Region, c.confide = in.From, cmp.Or(in.Region, c.Region), in.Confide
 	}
 	return c
 }

@@ -32,7 +32,7 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (d *Door) wireCall(r *http.Request) *Call {
 	host, _, _ := net.SplitHostPort(r.RemoteAddr)
-	cell, within := cellOf(r.Context())
+	cell, within := insideOf(r.Context())
 	if within {
 		host = ""
 	}
@@ -44,11 +44,11 @@ func (d *Door) wireCall(r *http.Request) *Call {
 		Time:       d.now(),
 		Header:     r.Header,
 		SourceIP:   host,
-		SourceCell: cell.from,
+		SourceCell: cell.From,
 		UserAgent:  r.UserAgent(),
 		Secure:     r.TLS != nil || within,
 		door:       d,
-		confide:    cell.confide,
+		confide:    cell.Confide,
 	}
 }
 

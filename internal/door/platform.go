@@ -4,26 +4,28 @@ import "context"
 
 type withinPlatform struct{}
 
-// inside is a connection that never leaves this process.
-type inside struct {
-	from    string
-	confide func(secret []byte)
+// Inside is a connection that never leaves this process.
+type Inside struct {
+	From   string // whose it is: the ARN of the function that runs in the cell
+	Region string // of the calls that the platform makes for it
+	// Confide is told each secret that an answer holds, before the answer leaves;
+	// it may be nil.
+	Confide func(secret []byte)
 }
 
 // WithinPlatform marks the context of a connection that never leaves this
-// process, such as one from a cell to the platform's endpoint in it, and says
-// whose it is: the ARN of the function that runs in the cell. The transport is
-// as secure as TLS would make it (aws:SecureTransport). The address it seems to
-// come from is of the caller's choosing, so that aws:SourceIp is absent and the
-// audit log names from instead. confide is told each secret that an answer holds,
-// before the answer leaves; it may be nil.
-func WithinPlatform(ctx context.Context, from string, confide func(secret []byte)) context.Context {
-	return context.WithValue(ctx, withinPlatform{}, inside{from, confide})
+// process, such as one from a cell to the platform's endpoint in it. The
+// transport is as secure as TLS would make it (aws:SecureTransport). The address
+// it seems to come from is of the caller's choosing, so that aws:SourceIp is
+// absent and the audit log names From instead.
+func WithinPlatform(ctx context.Context, connection Inside) context.Context {
+	return context.WithValue(ctx, withinPlatform{}, connection)
 }
 
-// cellOf is whose connection a request came by, if it never left the process.
-func cellOf(ctx context.Context) (in inside, within bool) {
-	in, within = ctx.Value(withinPlatform{}).(inside)
+// insideOf is the connection that a request came by, if it never left the
+// process.
+func insideOf(ctx context.Context) (in Inside, within bool) {
+	in, within = ctx.Value(withinPlatform{}).(Inside)
 	return in, within
 }
 

@@ -28,13 +28,14 @@ const codeBytes = 2 << 30
 type plane struct {
 	node *Node
 
-	once   sync.Once
-	err    error // why there is none
-	host   *cell.Host
-	code   *codepkg.Cache
-	umount func() error
-	fleet  atomic.Pointer[invoke.Fleet] // nil until started
-	inside *http.Server                 // serves the platform's endpoint in cells
+	once    sync.Once
+	err     error // why there is none
+	host    *cell.Host
+	code    *codepkg.Cache
+	umount  func() error
+	fleet   atomic.Pointer[invoke.Fleet] // nil until started
+	inside  *http.Server                 // serves the platform's endpoint in cells
+	secrets *http.Server                 // and the interface for their secrets
 
 	detect   sync.Once
 	runtimes *runtimes.Set
@@ -107,6 +108,8 @@ func (p *plane) build() (err error) {
 	inside := newRoom(fileShare())
 	p.inside = newServer(p.node.door)
 	p.inside.BaseContext = cellContext
+	p.secrets = newServer(http.HandlerFunc(serveSecrets))
+	p.secrets.BaseContext = cellContext
 	p.fleet.Store(invoke.New(invoke.Options{
 		Sandboxes:   invoke.FromHost(p.host),
 		Runtimes:    set,
@@ -115,7 +118,10 @@ func (p *plane) build() (err error) {
 		Credentials: p.node.lambda.Credentials,
 		Environment: p.node.lambda.CellEnvironment,
 		ServePlatform: func(l net.Listener, who invoke.CellIdentity) {
-			serve(p.inside, cellListener{limit(l, newRoom(mostFromCell), inside), who})
+			serve(p.inside, cellListener{limit(l, newRoom(mostFromCell), inside), who, nil})
+		},
+		ServeSecrets: func(l net.Listener, who invoke.CellIdentity, own map[string]string) {
+			serve(p.secrets, cellListener{limit(l, newRoom(mostFromCell), inside), who, p.node.lambda.SecretsEndpoint(who, own)})
 		},
 		Logs: p.node.lambda.LogSink(),
 	}))
@@ -125,13 +131,26 @@ func (p *plane) build() (err error) {
 // cellListener is the platform's endpoint in one cell.
 type cellListener struct {
 	net.Listener
-	who invoke.CellIdentity
+	who     invoke.CellIdentity
+	secrets http.Handler // of a listener for secrets
+}
+
+type secretsKey struct{}
+
+// serveSecrets hands a request to the interface of the cell that it came from.
+func serveSecrets(w http.ResponseWriter, r *http.Request) {
+	r.Context().Value(secretsKey{}).(http.Handler).ServeHTTP(w, r)
 }
 
 // cellContext is the context of the connections to one cell's endpoint.
 func cellContext(l net.Listener) context.Context {
-	who := l.(cellListener).who
-	return door.WithinPlatform(context.Background(), who.FunctionARN+":"+who.Version, who.Secrets.Add)
+	from := l.(cellListener)
+	who := from.who
+	ctx := context.Background()
+	if from.secrets != nil {
+		ctx = context.WithValue(ctx, secretsKey{}, from.secrets)
+	}
+	return door.WithinPlatform(ctx, door.Inside{From: who.FunctionARN + ":" + who.Version, Region: who.Region, Confide: who.Secrets.Add})
 }
 
 // Acquire implements lambda.Code.
@@ -171,7 +190,7 @@ func (p *plane) close(ctx context.Context) error {
 
 func (p *plane) stops(ctx context.Context) (stops []func() error) {
 	if fleet := p.fleet.Load(); fleet != nil {
-		stops = append(stops, func() error { return fleet.Shutdown(ctx) }, p.inside.Close)
+		stops = append(stops, func() error { return fleet.Shutdown(ctx) }, p.inside.Close, p.secrets.Close)
 	}
 	if p.host != nil {
 		stops = append(stops, p.host.Close)

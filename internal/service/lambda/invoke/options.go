@@ -34,6 +34,10 @@ type Options struct {
 	// listener is closed. It runs in its own goroutine; nil: no endpoint.
 	ServePlatform func(l net.Listener, who CellIdentity)
 
+	// ServeSecrets does the same for the interface of the Parameters and Secrets
+	// extension, in a cell with these variables of the function's own; nil: none.
+	ServeSecrets func(l net.Listener, who CellIdentity, own map[string]string)
+
 	// Logs receives what functions and the platform write; nil: nothing is kept.
 	Logs LogSink
 
@@ -90,6 +94,7 @@ type CellIdentity struct {
 	Version     string
 	RoleARN     string
 	AccessKeyID string // of the credentials the cell was given
+	Credentials Credentials
 	// Secrets are kept out of the cell's log: its credentials, and what
 	// ServePlatform adds before an answer leaves.
 	Secrets *redact.Secrets

@@ -9,11 +9,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"time"
 
 	"cloister/internal/cell"
 	"cloister/internal/redact"
 	"cloister/internal/service/lambda/runtimes"
+	"cloister/internal/service/lambda/secretsapi"
 )
 
 // The addresses inside a cell. Nothing else runs in its network, so that they
@@ -101,9 +104,9 @@ func (in *instance) launch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	in.box, err = o.Sandboxes.Start(ctx, in.spec(rt, args, environment(fn, own, rt.Env, creds, in.stream)))
+	in.box, err = o.Sandboxes.Start(ctx, in.spec(rt, args, own, environment(fn, own, rt.Env, creds, in.stream)))
 	if err == nil {
-		in.serve()
+		in.serve(own)
 		return nil
 	}
 	bad, err = badEntrypoint(err)
@@ -153,7 +156,7 @@ func (in *instance) abandon() {
 	in.refs = nil
 }
 
-func (in *instance) spec(rt *runtimes.Runtime, args, env []string) cell.Spec {
+func (in *instance) spec(rt *runtimes.Runtime, args []string, own map[string]string, env []string) cell.Spec {
 	fn := in.fn
 	tmp := fn.TmpMB
 	setDefault(&tmp, 512)
@@ -164,17 +167,34 @@ func (in *instance) spec(rt *runtimes.Runtime, args, env []string) cell.Spec {
 	return cell.Spec{
 		ID: in.id, Root: root, Args: args, Env: env, Dir: "/var/task",
 		MemoryBytes: int64(fn.MemoryMB) << 20, CPUMillis: fn.cpuMillis(), Pids: 1024, TmpBytes: int64(tmp) << 20,
-		Listen: []string{addrRuntimeAPI, addrPlatform}, Stdout: in.write, Stderr: in.write,
+		Listen: in.addresses(own), Stdout: in.write, Stderr: in.write,
 	}
 }
 
+// addresses are where the platform listens in the cell. The function chooses the
+// port of the last one, where nothing else is.
+func (in *instance) addresses(own map[string]string) []string {
+	all := []string{addrRuntimeAPI, addrPlatform}
+	if in.fleet.o.ServeSecrets == nil {
+		return all
+	}
+	secrets := "127.0.0.1:" + strconv.Itoa(secretsapi.SettingsOf(own).Port)
+	if slices.Contains(all, secrets) {
+		secrets = "127.0.0.1:" + strconv.Itoa(secretsapi.Port)
+	}
+	return append(all, secrets)
+}
+
 // serve runs what a started cell needs of the platform.
-func (in *instance) serve() {
+func (in *instance) serve(own map[string]string) {
 	go in.serveAPI(in.box.Listener(0))
 	if serve := in.fleet.o.ServePlatform; serve != nil {
 		go serve(in.box.Listener(1), in.identity)
 	} else {
 		_ = in.box.Listener(1).Close()
+	}
+	if serve := in.fleet.o.ServeSecrets; serve != nil {
+		go serve(in.box.Listener(2), in.identity, own)
 	}
 	go in.watch()
 }
@@ -183,7 +203,7 @@ func (in *instance) setIdentity(c Credentials) {
 	fn, o := in.fn, in.fleet.o
 	in.identity = CellIdentity{
 		CellID: in.id, Account: fn.Account, Region: fn.Region, FunctionARN: fn.ARN,
-		Version: fn.Version, RoleARN: fn.RoleARN, AccessKeyID: c.AccessKeyID, Secrets: in.secrets,
+		Version: fn.Version, RoleARN: fn.RoleARN, AccessKeyID: c.AccessKeyID, Credentials: c, Secrets: in.secrets,
 	}
 	in.secrets.Add([]byte(c.SecretAccessKey))
 	in.secrets.Add([]byte(c.SessionToken))

@@ -169,8 +169,8 @@ func failure(err error) (status int, body []byte) {
 		status = http.StatusBadRequest
 	}
 	code := wire.Code
-	if code == "AccessDenied" {
-		code = "AccessDeniedException"
+	if code == "AccessDenied" { // as these two services answer it
+		code, status = "AccessDeniedException", http.StatusBadRequest
 	}
 	body, _ = json.Marshal(map[string]string{"__type": code, "message": wire.Message})
 	return status, body
