@@ -2,7 +2,7 @@
 export CGO_ENABLED ?= 0
 GO ?= go
 
-.PHONY: help build demo test test-long race lint generate bench deps clean
+.PHONY: help build demo test test-long race lint mutate generate bench deps clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -32,6 +32,9 @@ RACE = ./internal/audit/... ./internal/blob/... ./internal/door/... ./internal/s
 test-long: deps build ## the long suites: 500 kill -9, a million policies, fuzzing
 	CLOISTER_LONG=1 $(GO) test -timeout 120m ./...
 	./scripts/fuzz 60s
+
+mutate: ## mutation testing of the policy evaluator (a quarter of an hour)
+	cd scripts/mutate && $(GO) run . -root ../..
 
 generate: ## wire types from AWS's published models
 	$(GO) generate ./internal/awsapi

@@ -1,0 +1,3 @@
+module cloister/scripts/mutate
+
+go 1.26
