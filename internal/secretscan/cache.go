@@ -2,6 +2,7 @@ package secretscan
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"sync"
 )
@@ -25,8 +26,8 @@ type result struct {
 }
 
 // findings scans a file unless that was done before. The result is shared: read
-// only.
-func (c *resultCache) findings(s *ruleSet, path string, content []byte) (found []Finding, binary bool) {
+// only. The error is that ctx ended before.
+func (c *resultCache) findings(ctx context.Context, s *ruleSet, path string, content []byte) (found []Finding, binary bool, err error) {
 	hash := sha256.New()
 	hash.Write([]byte(path))
 	hash.Write([]byte{0})
@@ -36,13 +37,15 @@ func (c *resultCache) findings(s *ruleSet, path string, content []byte) (found [
 	known, ok := c.results[key]
 	c.mu.Unlock()
 	if ok {
-		return known.found, known.binary
+		return known.found, known.binary, nil
 	}
 	known.binary = isBinary(content)
 	if known.binary {
 		known.found = s.byPath(path)
 	} else {
-		known.found = s.file(path, string(content), (*ruleSet).fragment)
+		if known.found, err = s.file(ctx, path, string(content), (*ruleSet).fragment); err != nil {
+			return nil, false, err
+		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -50,7 +53,7 @@ func (c *resultCache) findings(s *ruleSet, path string, content []byte) (found [
 		clear(c.results)
 	}
 	c.results[key] = known
-	return known.found, known.binary
+	return known.found, known.binary, nil
 }
 
 // isBinary is what Git takes for it: a NUL near the beginning.

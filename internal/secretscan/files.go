@@ -2,6 +2,7 @@ package secretscan
 
 import (
 	"archive/zip"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,7 +42,7 @@ type Progress func(files int, bytes int64)
 // in. It follows no links. A file that cannot be read is counted as skipped.
 func Folder(ctx context.Context, files fs.FS, progress Progress) (*Report, error) {
 	s := newScanning(ctx, progress)
-	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
+	walked := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			s.skip()
@@ -56,7 +57,7 @@ func Folder(ctx context.Context, files fs.FS, progress Progress) (*Report, error
 		}
 		return ctx.Err()
 	})
-	return s.wait(err)
+	return s.wait(ctx, walked)
 }
 
 func fileSize(d fs.DirEntry) int64 {
@@ -71,7 +72,7 @@ func fileSize(d fs.DirEntry) int64 {
 func File(ctx context.Context, name string, r io.Reader, progress Progress) (*Report, error) {
 	s := newScanning(ctx, progress)
 	s.add(name, 0, func() (io.ReadCloser, error) { return io.NopCloser(r), nil })
-	return s.wait(ctx.Err())
+	return s.wait(ctx, nil)
 }
 
 // Zip scans the files in a zip archive. Zips within it are not opened.
@@ -94,7 +95,7 @@ func Zip(ctx context.Context, r io.ReaderAt, size int64, progress Progress) (*Re
 		}
 		s.add(path.Clean(f.Name), int64(min(f.UncompressedSize64, maxFile+1)), f.Open)
 	}
-	return s.wait(ctx.Err())
+	return s.wait(ctx, nil)
 }
 
 // scanning is one scan under way: files go to a worker for each processor.
@@ -125,7 +126,7 @@ func newScanning(ctx context.Context, progress Progress) *scanning {
 		s.workers.Go(func() {
 			for j := range s.jobs {
 				if ctx.Err() == nil {
-					s.scan(j)
+					s.scan(ctx, j)
 				}
 			}
 		})
@@ -149,13 +150,16 @@ func (s *scanning) skip() {
 	s.report.Skipped++
 }
 
-func (s *scanning) scan(j job) {
+func (s *scanning) scan(ctx context.Context, j job) {
 	content, err := readFile(j.open)
 	if err != nil {
 		s.skip()
 		return
 	}
-	found, binary := fileCache.findings(s.rules, j.name, content)
+	found, binary, err := fileCache.findings(ctx, s.rules, j.name, content)
+	if err != nil {
+		return // the whole scan fails with it
+	}
 	s.progress(int(s.files.Add(1)), s.bytes.Add(int64(len(content))))
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -181,10 +185,11 @@ func readFile(open func() (io.ReadCloser, error)) (content []byte, err error) {
 	return content, err
 }
 
-func (s *scanning) wait(err error) (*Report, error) {
+// wait ends the scan, which fails as a whole when ctx ended before it.
+func (s *scanning) wait(ctx context.Context, walked error) (*Report, error) {
 	close(s.jobs)
 	s.workers.Wait()
-	if err != nil {
+	if err := cmp.Or(walked, ctx.Err()); err != nil {
 		return nil, err
 	}
 	slices.SortFunc(s.report.Findings, Finding.compare)

@@ -1,6 +1,7 @@
 package secretscan
 
 import (
+	"context"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -26,18 +27,25 @@ type match struct {
 
 // Text scans a text as a file at path, which some rules look at; "" for a text
 // that is no file. It is safe for concurrent use.
-func Text(path, text string) []Finding { return defaultRules().file(path, text, (*ruleSet).fragment) }
+func Text(path, text string) []Finding {
+	found, _ := defaultRules().file(context.Background(), path, text, (*ruleSet).fragment)
+	return found
+}
 
 // fragmentScan finds what is in one piece of a file.
 type fragmentScan func(s *ruleSet, path, text string) []match
 
-func (s *ruleSet) file(path, text string, scan fragmentScan) []Finding {
+// file scans a file; its error is that ctx ended before.
+func (s *ruleSet) file(ctx context.Context, path, text string, scan fragmentScan) ([]Finding, error) {
 	if anyAllowsPath(s.allow, path) {
-		return nil
+		return nil, nil
 	}
 	found := s.byPath(path)
 	line := 1
 	for _, piece := range fragments(text) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		for _, m := range withoutGeneric(scan(s, path, piece)) {
 			m.Line += line
 			m.EndLine += line
@@ -45,7 +53,7 @@ func (s *ruleSet) file(path, text string, scan fragmentScan) []Finding {
 		}
 		line += strings.Count(piece, "\n")
 	}
-	return found
+	return found, nil
 }
 
 // byPath are the findings of rules that look at a file's path alone.
@@ -211,33 +219,43 @@ func knownBetter(all []match, m *match) bool {
 // findAll is expr.FindAllStringIndex(text, -1), given where the keywords of the
 // expression's rule begin, in ascending order.
 func (p *plan) findAll(expr *regexp.Regexp, text string, hits []int32) (found [][]int) {
-	pos := 0                  // where the next match may begin
-	missFrom, missTo := 0, -1 // no match begins in [missFrom, and fits before missTo
+	pos := 0 // where the next match may begin
+	var none blank
 	for _, hit := range hits {
 		k := int(hit)
 		if k < pos {
+			continue
+		}
+		end := p.end(text, k)
+		if none.covers(k, end) || !p.tailMatches(text, k, end) {
 			continue
 		}
 		start, ok := p.start(text, max(pos, k-p.lead), pos)
 		if !ok {
 			return expr.FindAllStringIndex(text, -1)
 		}
-		end := p.end(text, k)
-		if end == missTo && start >= missFrom || !p.tailMatches(text, k, end) {
-			continue
-		}
 		loc := expr.FindStringIndex(text[start:end])
 		if loc == nil {
-			missFrom, missTo = start, end
+			none = blank{end, end}
 			continue
 		}
 		if begin := start + loc[0]; begin <= k && begin >= pos {
 			found = append(found, []int{begin, start + loc[1]})
 			pos = start + loc[1]
+		} else {
+			none = blank{begin, end}
 		}
 	}
 	return found
 }
+
+// blank is a part of a text in which nothing was found: from the last keyword
+// on no match begins before one place and ends before another.
+type blank struct{ begin, end int }
+
+// covers tells whether that says it of a keyword at k whose matches end before
+// end. It is asked with ascending k.
+func (b blank) covers(k, end int) bool { return end == b.end && k < b.begin }
 
 // start is where to begin to look for a match that begins at from or later: at
 // a character, and where what stands before is as good as nothing. It reports
@@ -247,12 +265,18 @@ func (p *plan) start(text string, from, pos int) (int, bool) {
 		from--
 	}
 	if p.word {
+		least := from - longWord
 		for from > 0 && isWord(text[from-1]) {
-			from--
+			if from--; from < least {
+				return 0, false
+			}
 		}
 	}
 	return from, from >= pos
 }
+
+// longWord is a word through which one does not go back for each keyword in it.
+const longWord = 512
 
 func isWord(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_'

@@ -47,8 +47,8 @@ func TestTheShortWayFindsTheSame(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := drawText(t)
 		path := rapid.SampledFrom([]string{"", "a.py", "b.php", "c.tf", "d.yaml"}).Draw(t, "path")
-		want := set.file(path, text, (*ruleSet).fragmentSlowly)
-		got := set.file(path, text, (*ruleSet).fragment)
+		want, _ := set.file(context.Background(), path, text, (*ruleSet).fragmentSlowly)
+		got, _ := set.file(context.Background(), path, text, (*ruleSet).fragment)
 		if !reflect.DeepEqual(sorted(want), sorted(got)) {
 			t.Fatalf("slowly %v\nshort  %v\nin %q", want, got, text)
 		}
@@ -198,14 +198,32 @@ func TestATextEndsWhenItsCallerDoes(t *testing.T) {
 	}
 }
 
+// Texts that are made to take long: many keywords in one word, and many
+// beginnings of what ends far away. What is found stays the same.
+func TestTextsThatTakeLong(t *testing.T) {
+	set := defaultRules()
+	for _, text := range []string{
+		strings.Repeat("skltaip8eakia", 4000),
+		strings.Repeat("-----BEGIN PRIVATE KEY-----\n", 2000) + strings.Repeat("x", 100) + "\n-----END PRIVATE KEY-----\n",
+		strings.Repeat("api_key=", 12000) + " = '" + key + "'",
+		strings.Repeat("token secret key ", 6000) + key,
+	} {
+		want, _ := set.file(context.Background(), "a.txt", text, (*ruleSet).fragmentSlowly)
+		got, _ := set.file(context.Background(), "a.txt", text, (*ruleSet).fragment)
+		if !reflect.DeepEqual(sorted(want), sorted(got)) {
+			t.Errorf("%.40q: slowly %v, short %v", text, want, got)
+		}
+	}
+}
+
 func FuzzText(f *testing.F) {
 	f.Add("a.py", "api_key = '"+key+"'")
 	f.Add("", "\xff\nkey=ſecret\n\n")
 	f.Add("x.tf", "password = \"abc\"\n")
 	f.Fuzz(func(t *testing.T, path, text string) {
 		set := defaultRules()
-		want := set.file(path, text, (*ruleSet).fragmentSlowly)
-		got := set.file(path, text, (*ruleSet).fragment)
+		want, _ := set.file(context.Background(), path, text, (*ruleSet).fragmentSlowly)
+		got, _ := set.file(context.Background(), path, text, (*ruleSet).fragment)
 		if !reflect.DeepEqual(sorted(want), sorted(got)) {
 			t.Errorf("slowly %v, short %v", want, got)
 		}

@@ -2,8 +2,11 @@ package lambda
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"cloister/internal/door"
 	"cloister/internal/guardrail"
@@ -39,11 +42,21 @@ func layerSubject(c *door.Call, l layerID) *guardrail.Subject {
 	}
 }
 
+// scanTime is how long a package is scanned. Those that AWS takes need a
+// fraction of it, unless they are made to need more.
+const scanTime = 20 * time.Second
+
 // scanOf scans a package for a rule: at once where the rule wants to know, so
 // that no transaction waits for it.
 func (s *Service) scanOf(c *door.Call, rule string, zip []byte) (guardrail.Scan, error) {
 	scan := sync.OnceValues(func() (*secretscan.Report, error) {
-		return secretscan.Zip(c, bytes.NewReader(zip), int64(len(zip)), nil)
+		ctx, cancel := context.WithTimeout(c, scanTime)
+		defer cancel()
+		report, err := secretscan.Zip(ctx, bytes.NewReader(zip), int64(len(zip)), nil)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = fail("InvalidParameterValueException", "The package could not be scanned for secrets within %s: leave out of it what is not code, or have an administrator set %s to off.", scanTime, rule)
+		}
+		return report, err
 	})
 	return scan, c.View(func(r store.Reader) error {
 		set, err := guardrail.Of(r, c.Account, rule)

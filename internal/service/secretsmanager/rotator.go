@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	lambda "cloister/internal/awsapi/lambda"
@@ -29,7 +30,8 @@ const (
 // atOnce is how many rotations run at the same time.
 const atOnce = 4
 
-// rotateDue does all rotations that are due, until none is.
+// rotateDue does all rotations that are due, until none is or one cannot go on:
+// that is tried again later.
 func (s *Service) rotateDue(ctx context.Context) {
 	for ctx.Err() == nil {
 		due, err := s.due(ctx)
@@ -40,14 +42,19 @@ func (s *Service) rotateDue(ctx context.Context) {
 			return
 		}
 		var all sync.WaitGroup
+		var stuck atomic.Bool
 		for _, j := range due {
 			all.Go(func() {
 				if err := s.rotate(ctx, j); err != nil && ctx.Err() == nil {
+					stuck.Store(true)
 					slog.Warn("a rotation could not go on", "secret", j.Name, "error", err)
 				}
 			})
 		}
 		all.Wait()
+		if stuck.Load() {
+			return
+		}
 	}
 }
 
