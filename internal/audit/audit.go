@@ -73,6 +73,7 @@ type Log struct {
 	at      position // where the next entry goes
 	tree    frontier
 	buf     []byte
+	sealed  []byte // the record that is being put into buf
 
 	// syncMu is held while the log is brought to disk. It comes before writeMu.
 	syncMu  sync.Mutex
@@ -151,8 +152,12 @@ func (l *Log) Append(rec *Record) error {
 	if err := l.Healthy(); err != nil {
 		return err
 	}
-	return l.push(pending{record: encode(rec, 0)})
+	room := records.Get().(*[usualRecord]byte)
+	defer records.Put(room) // push is done with it
+	return l.push(pending{record: encodeIn(room[:0], rec, 0)})
 }
+
+var records = sync.Pool{New: func() any { return new([usualRecord]byte) }}
 
 // Healthy is nil while the log can be written. After a failed write or fsync it
 // is that failure, for good, and nothing may be answered any more.

@@ -18,7 +18,7 @@ import (
 // escape the log by being too long for it.
 const (
 	maxRecord   = 64 << 10 // encoded
-	usualRecord = 1 << 10  // encoded: most are shorter
+	usualRecord = 4 << 10  // encoded: nearly all are shorter
 	maxName     = 256      // codes, names, identifiers
 	maxARN      = 2048
 	maxMessage  = 4096
@@ -48,9 +48,12 @@ func must[T any](v T, err error) T {
 }
 
 // encode is the bounded, complete form of rec in CBOR.
-func encode(rec *Record, seq uint64) []byte {
+func encode(rec *Record, seq uint64) []byte { return encodeIn(nil, rec, seq) }
+
+// encodeIn is encode in the room that b has, if that is enough.
+func encodeIn(b []byte, rec *Record, seq uint64) []byte {
 	s := stored{Seq: seq, Record: bounded(rec)}
-	b := appendStored(make([]byte, 0, usualRecord), &s)
+	b = appendStored(b[:0], &s)
 	if len(b) > maxRecord {
 		s.Record.Request, s.Record.Response = tooLong(rec.Request), tooLong(rec.Response)
 		s.Record.Needs, s.Record.SessionPolicies = nil, nil

@@ -82,9 +82,9 @@ func (l *Log) writeEntries(records []pending) error {
 	}
 	l.buf = l.buf[:0]
 	for _, p := range records {
-		sealed := l.keys.Seal(sealTable, indexKey(l.tree.size), p.record)
-		leaf := tlog.RecordHash(sealed)
-		l.buf = appendEntry(l.buf, l.tree.size, leaf, sealed)
+		l.sealed = l.keys.AppendSeal(l.sealed[:0], sealTable, indexKey(l.tree.size), p.record)
+		leaf := tlog.RecordHash(l.sealed)
+		l.buf = appendEntry(l.buf, l.tree.size, leaf, l.sealed)
 		l.tree.add(leaf, nil)
 	}
 	n, err := l.out.Write(l.buf)

@@ -29,14 +29,22 @@ var ErrTampered = errors.New("sealed data does not open: it was changed, cut, mo
 // Seal encrypts plaintext so that it opens only under the same table and key.
 // Sealing the same plaintext twice gives different bytes.
 func (k *Keyring) Seal(table string, key, plaintext []byte) []byte {
-	out := make([]byte, headSize, Overhead+len(plaintext))
-	out[0] = formatValue
+	return k.AppendSeal(make([]byte, 0, Overhead+len(plaintext)), table, key, plaintext)
+}
+
+// AppendSeal appends what Seal returns to dst, whose spare room must not
+// overlap plaintext.
+func (k *Keyring) AppendSeal(dst []byte, table string, key, plaintext []byte) []byte {
 	current := k.data.Load().current
-	binary.BigEndian.PutUint32(out[1:], current.id)
-	nonce := out[prefixSize:headSize]
+	start := len(dst)
+	dst = append(dst, formatValue)
+	dst = binary.BigEndian.AppendUint32(dst, current.id)
+	dst = append(dst, make([]byte, nonceSize)...)
+	head := dst[start:]
+	nonce := head[prefixSize:headSize]
 	_, _ = rand.Read(nonce) // never fails
 	var scratch [256]byte
-	return current.values.seal(out, nonce, plaintext, aad(scratch[:0], out, table, key))
+	return current.values.seal(dst, nonce, plaintext, aad(scratch[:0], head, table, key))
 }
 
 // Open is the inverse of Seal. Its only error is ErrTampered, and then no

@@ -79,6 +79,17 @@ func TestSealingTwiceGivesDifferentBytes(t *testing.T) {
 
 // A keyring that has rolled on seals under the newest generation and opens
 // all of them.
+func TestAppendSealAppends(t *testing.T) {
+	keys := testKeyring()
+	for _, before := range [][]byte{nil, []byte("before"), append(make([]byte, 0, 4096), "room"...)} {
+		got := keys.AppendSeal(before, "table", []byte("key"), []byte("plain"))
+		sealed, ok := bytes.CutPrefix(got, before)
+		if plain, err := keys.Open("table", []byte("key"), sealed); !ok || err != nil || string(plain) != "plain" {
+			t.Errorf("after %q: %q, %v", before, plain, err)
+		}
+	}
+}
+
 func TestOlderGenerationsStillOpen(t *testing.T) {
 	r := newRing()
 	before := newKeyring(r, &home{owner: true})
