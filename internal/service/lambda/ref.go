@@ -1,7 +1,6 @@
 package lambda
 
 import (
-	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -25,16 +24,9 @@ var functionPattern = regexp.MustCompile(
 
 // parseRef reads a function's name and the qualifier given beside it.
 func parseRef(c *door.Call, name, qualifier *string) (ref, error) {
-	m := functionPattern.FindStringSubmatch(awsapi.Val(name))
-	if m == nil {
-		return ref{}, fail("InvalidParameterValueException", "The function name %q is not a name, a partial ARN or an ARN of a function.", clip(awsapi.Val(name)))
-	}
-	f := ref{Account: c.Account, Region: c.Region, Name: m[5], Qualifier: m[6]}
-	if account := m[3] + m[4]; account != "" {
-		f.Account = account
-	}
-	if m[2] != "" && m[2] != c.Region {
-		return ref{}, fail("ResourceNotFoundException", "Functions from '%s' are not reachable in this region ('%s')", m[2], c.Region)
+	f, err := parseFunction(c, awsapi.Val(name))
+	if err != nil {
+		return ref{}, err
 	}
 	q := awsapi.Val(qualifier)
 	if q != "" && f.Qualifier != "" && q != f.Qualifier {
@@ -44,6 +36,38 @@ func parseRef(c *door.Call, name, qualifier *string) (ref, error) {
 		f.Qualifier = q
 	}
 	return f, nil
+}
+
+// parseFunction reads a function's name in any of its forms.
+func parseFunction(c *door.Call, name string) (ref, error) {
+	f := ref{Account: c.Account, Region: c.Region, Name: name}
+	if isPlainName(name) {
+		return f, nil
+	}
+	m := functionPattern.FindStringSubmatch(name)
+	if m == nil {
+		return ref{}, fail("InvalidParameterValueException", "The function name %q is not a name, a partial ARN or an ARN of a function.", clip(name))
+	}
+	f.Name, f.Qualifier = m[5], m[6]
+	if account := m[3] + m[4]; account != "" {
+		f.Account = account
+	}
+	if m[2] != "" && m[2] != c.Region {
+		return ref{}, fail("ResourceNotFoundException", "Functions from '%s' are not reachable in this region ('%s')", m[2], c.Region)
+	}
+	return f, nil
+}
+
+// isPlainName says whether functionPattern takes text as a NAME alone: every
+// invocation asks twice, and the pattern takes a microsecond.
+func isPlainName(text string) bool {
+	for i := range len(text) {
+		c := text[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return text != "" && len(text) <= 64
 }
 
 // parseWhole reads the name of a function that is meant as a whole. One with a
@@ -72,7 +96,7 @@ func (f ref) key(parts ...any) store.Key {
 
 // functionARN is the function's ARN without a qualifier.
 func (f ref) functionARN() string {
-	return fmt.Sprintf("arn:aws:lambda:%s:%s:function:%s", f.Region, f.Account, f.Name)
+	return "arn:aws:lambda:" + f.Region + ":" + f.Account + ":function:" + f.Name
 }
 
 // arn is the ARN with the qualifier, if there is one.
