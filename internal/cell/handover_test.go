@@ -18,7 +18,7 @@ func TestAPipeIsTheProgramsOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	spec := probeSpec("uid", "connect:127.0.0.1:9001")
+	spec := probeSpec("uid", "connect:127.0.0.1:9001", "sleep") // it stays: its listener ends with it
 	spec.Listen = []string{"127.0.0.1:9001"}
 	spec.Stdout, spec.Stderr = w, w
 	c := start(t, spec)
@@ -32,6 +32,7 @@ func TestAPipeIsTheProgramsOwn(t *testing.T) {
 		t.Errorf("before its connection the program wrote %q (%v)", got, err)
 	}
 	conn.Close()
+	c.Kill()
 	c.Exit()
 	w.Close()
 	if _, err := io.ReadAll(r); err != nil { // ends: the cell holds nothing of it
