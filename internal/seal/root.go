@@ -36,7 +36,7 @@ func Open(opts RootOptions) (*Keyring, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &home{dir: opts.Dir, custody: opts.Custody, made: made.Made, owner: opts.Create, read: modified(ringFile(opts.Dir))}
+	h := &home{dir: opts.Dir, custody: opts.Custody, made: made.Made, owner: opts.Create, read: digestOf(ringFile(opts.Dir))}
 	r, err := loadRing(opts.Dir, root, opts.Create)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package seal
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"sync"
@@ -15,7 +16,7 @@ type home struct {
 	made    time.Time // the root key
 	ring    *ring
 	owner   bool      // only this process may change the directory
-	read    time.Time // for a reader: the keyring file's time when it was read
+	read    [32]byte  // for a reader: digest of the keyring file when it was last read
 }
 
 // Status says what the keys are, and no key.
@@ -113,11 +114,11 @@ func (k *Keyring) readAgain() bool {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	changed := modified(ringFile(h.dir))
-	if changed.Equal(h.read) {
+	now := digestOf(ringFile(h.dir))
+	if now == h.read {
 		return false
 	}
-	h.read = changed
+	h.read = now
 	root, made, err := loadRoot(h.dir, h.custody)
 	if err != nil {
 		return false
@@ -131,10 +132,9 @@ func (k *Keyring) readAgain() bool {
 	return true
 }
 
-func modified(path string) time.Time {
-	info, err := os.Stat(path)
-	if err != nil {
-		return time.Time{}
-	}
-	return info.ModTime()
+// digestOf tells one keyring from another. Times do not: two rotations can come
+// within one tick of the clock.
+func digestOf(path string) [32]byte {
+	content, _ := os.ReadFile(path) // one that cannot be read is like an empty one
+	return sha256.Sum256(content)
 }
