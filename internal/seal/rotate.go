@@ -15,8 +15,8 @@ type home struct {
 	custody Custody
 	made    time.Time // the root key
 	ring    *ring
-	owner   bool      // only this process may change the directory
-	read    [32]byte  // for a reader: digest of the keyring file when it was last read
+	owner   bool     // only this process may change the directory
+	read    [32]byte // for a reader: digest of the keyring file when it was last read
 }
 
 // Status says what the keys are, and no key.
