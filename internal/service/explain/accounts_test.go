@@ -2,6 +2,7 @@ package explain_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"cloister/internal/awsapi"
 	iamapi "cloister/internal/awsapi/iam"
 	"cloister/internal/awsapi/platform"
+	stsapi "cloister/internal/awsapi/sts"
 	"cloister/internal/door"
 	"cloister/internal/door/doortest"
 	"cloister/policy"
@@ -108,6 +110,40 @@ func TestResourcesOfOthersAreNotTold(t *testing.T) {
 	for _, step := range out.Explanations[0].Steps {
 		if step.Layer == "resource-based policy" {
 			t.Errorf("told of %+v", step)
+		}
+	}
+}
+
+// What an organisation says of its accounts' resources, and how they are tagged,
+// is not for callers from elsewhere to know.
+func TestOrganisationsOfOthersAreNotTold(t *testing.T) {
+	w := newWorld(t)
+	do(w, rootOf(other), iamapi.OpCreateRole, &iamapi.CreateRoleRequest{
+		RoleName: awsapi.Ptr("r"), Tags: []*iamapi.Tag{{Key: awsapi.Ptr("Project"), Value: awsapi.Ptr("hidden")}},
+		AssumeRolePolicyDocument: awsapi.Ptr(policyOf(`"Effect":"Allow","Principal":{"AWS":"` + doortest.Account + `"},"Action":"sts:AssumeRole"`)),
+	})
+	deny, err := policy.Parse(policy.KindResourceOrganization, []byte(policyOf(`"Effect":"Deny","Principal":"*","Action":"sts:*","Resource":"*","Condition":{"StringNotEquals":{"aws:PrincipalAccount":"hidden"}}`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Accounts.Set(&door.Membership{
+		Account: other, Exists: true, Organization: "o-hidden", Management: other, Path: "o-hidden/r-1/",
+		ResourceControl: [][]policy.Named{{{Name: "hidden", Policy: deny}}},
+	})
+	w.let("u", `"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*","Condition":{"StringNotLike":{"aws:ResourceTag/Project":"guess"}}`)
+	role := "arn:aws:iam::" + other + ":role/r"
+	_, err = door.Do(context.Background(), w.Door, w.user(), stsapi.OpAssumeRole, &stsapi.AssumeRoleRequest{RoleArn: &role, RoleSessionName: awsapi.Ptr("me")})
+	if err == nil {
+		t.Fatal("it is allowed")
+	}
+	for _, in := range []*platform.ExplainRequest{
+		{Principal: awsapi.Ptr(userARN), Action: awsapi.Ptr("sts:AssumeRole"), Resource: &role},
+		{RequestID: awsapi.Ptr(w.lastDenied())},
+	} {
+		out, code := w.askAs(w.Root(), in)
+		text, err := json.Marshal(out)
+		if code != "" || err != nil || strings.Contains(string(text), "hidden") {
+			t.Errorf("%s: told %s", code, text)
 		}
 	}
 }

@@ -107,6 +107,12 @@ func (w *world) denied(as *door.Principal) string {
 	if _, err := door.Do(context.Background(), w.Door, as, iamapi.OpListUsers, &iamapi.ListUsersRequest{}); err == nil {
 		w.t.Fatal("it is allowed")
 	}
+	return w.lastDenied()
+}
+
+// lastDenied is the request id of the last call that was denied.
+func (w *world) lastDenied() string {
+	w.t.Helper()
 	id := ""
 	for e, err := range w.Audit.Records(context.Background(), 0) {
 		if err != nil {

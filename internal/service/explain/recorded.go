@@ -79,14 +79,18 @@ func notes(rec *audit.Record) []string {
 func (s *Service) again(c *door.Call, r store.Reader, rec *audit.Record, asked *audit.Need, out *platform.ExplainResponse) (platform.Explanation, error) {
 	p := caller(rec)
 	need := &door.Need{Action: asked.Action, Resource: asked.Resource, Account: accountIn(asked.Resource), Context: policy.MapContext{}}
-	if err := s.describe(c, r, need, out); err != nil {
+	told, err := s.describe(c, r, need, out)
+	if err != nil {
 		return platform.Explanation{}, err
+	}
+	if !told {
+		asked = withoutResource(asked)
 	}
 	req, err := s.question(rec, asked, p, need)
 	if err != nil {
 		return platform.Explanation{}, err
 	}
-	e, err := s.decide(p, need, &req)
+	e, err := s.decide(p, need, &req, told)
 	if err != nil {
 		out.Notes = append(out.Notes, "The principal does not exist any more: what stands here is what was decided then.")
 		e = platform.Explanation{Allowed: asked.Allowed, Reason: asked.Reason, Principal: p.ARN, Action: asked.Action, Resource: asked.Resource, Steps: []platform.Step{}}
@@ -95,10 +99,25 @@ func (s *Service) again(c *door.Call, r store.Reader, rec *audit.Record, asked *
 	if asked.Policy != "" {
 		e.Recorded += " (" + asked.Policy + ")"
 	}
-	if e.Allowed != asked.Allowed || e.Reason != asked.Reason {
+	if told && (e.Allowed != asked.Allowed || e.Reason != asked.Reason) {
 		out.Notes = append(out.Notes, asked.Action+" was decided otherwise then: policies have changed since.")
 	}
 	return e, nil
+}
+
+// withoutResource is what was asked without what the resource's account keeps to
+// itself: the resource's tags, its organisation, and the names of policies there.
+func withoutResource(asked *audit.Need) *audit.Need {
+	less := *asked
+	less.Context = maps.Clone(asked.Context)
+	maps.DeleteFunc(less.Context, func(key string, _ []string) bool {
+		return strings.Contains(key, ":resource") && key != "aws:resourceaccount"
+	})
+	switch asked.Reason {
+	case policy.ExplicitDenyResource.String(), policy.ExplicitDenyRCP.String(), policy.AllowedByResource.String():
+		less.Policy = ""
+	}
+	return &less
 }
 
 // question is what was asked then. Of a permission that was denied, and of a web

@@ -99,7 +99,8 @@ func (s *Service) supposed(c *door.Call, in *platform.ExplainRequest) (*platform
 			return err
 		}
 		need := &door.Need{Action: *in.Action, Resource: *in.Resource, Account: accountIn(*in.Resource), Context: policy.MapContext{}}
-		if err := s.describe(c, r, need, out); err != nil {
+		told, err := s.describe(c, r, need, out)
+		if err != nil {
 			return err
 		}
 		for key, values := range in.Context {
@@ -109,7 +110,7 @@ func (s *Service) supposed(c *door.Call, in *platform.ExplainRequest) (*platform
 		if err != nil {
 			return err
 		}
-		e, err := s.decide(p, need, &req)
+		e, err := s.decide(p, need, &req, told)
 		out.Explanations = []platform.Explanation{e}
 		return err
 	})
@@ -138,24 +139,24 @@ func valueOf(context map[string][]string, key string) string {
 }
 
 // describe adds what the resource says, and notes when nobody could ask it, or
-// the caller may not be told.
-func (s *Service) describe(c *door.Call, r store.Reader, need *door.Need, out *platform.ExplainResponse) error {
+// the caller may not be told of it, which told says.
+func (s *Service) describe(c *door.Call, r store.Reader, need *door.Need, out *platform.ExplainResponse) (told bool, err error) {
 	if need.Account != "" {
 		managed, err := s.door.Manages(c.Account, need.Account)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if !managed {
 			note(out, "The policies and tags of resources of account "+need.Account+" are that account's to know; only what binds the principal was looked at.")
-			return nil
+			return false, nil
 		}
 	}
 	service, _, _ := strings.Cut(need.Action, ":")
 	if view, ok := s.Views[strings.ToLower(service)]; ok {
-		return view(r, need)
+		return true, view(r, need)
 	}
 	note(out, "The policies and tags of resources of "+service+" are not known here; only what binds the principal was looked at.")
-	return nil
+	return true, nil
 }
 
 func note(out *platform.ExplainResponse, text string) {
@@ -164,14 +165,18 @@ func note(out *platform.ExplainResponse, text string) {
 	}
 }
 
-// decide explains one question on the policies as they are.
-func (s *Service) decide(p *door.Principal, need *door.Need, req *policy.Request) (platform.Explanation, error) {
+// decide explains one question on the policies as they are, without those of the
+// resource's organisation if the caller may not be told of the resource.
+func (s *Service) decide(p *door.Principal, need *door.Need, req *policy.Request, told bool) (platform.Explanation, error) {
 	policies, err := s.door.Bound(p, need)
 	if errors.Is(err, door.ErrGone) {
 		return platform.Explanation{}, awsapi.Errorf("ResourceNotFoundException", "%s does not exist any more, and nothing binds it.", p.ARN)
 	}
 	if err != nil {
 		return platform.Explanation{}, err
+	}
+	if !told {
+		policies.ResourceOrganization = nil
 	}
 	return shown(policy.Explain(&policies, req)), nil
 }
