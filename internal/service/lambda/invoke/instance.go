@@ -99,13 +99,23 @@ func (in *instance) next(c *apiConn) error {
 	switch {
 	case in.state == stateInit:
 		in.initTook = time.Since(in.born)
-	case in.state == stateAnswered:
+	case in.state == stateAnswered && in.cur != nil:
 		before, in.cur = in.cur, nil
 		in.timer.Stop()
 	case in.state == stateIdle && in.parked == nil: // it asks again on another connection
 	default:
 		in.mu.Unlock()
 		return forbidden("Ready").write(c)
+	}
+	if before != nil {
+		// Its last lines, before the cell can be given anything else.
+		in.mu.Unlock()
+		in.end(before, "")
+		in.mu.Lock()
+		if in.state != stateAnswered { // it ended meanwhile
+			in.mu.Unlock()
+			return forbidden("Ready").write(c)
+		}
 	}
 	first := in.state == stateInit
 	in.state, in.parked = stateIdle, c
@@ -114,9 +124,6 @@ func (in *instance) next(c *apiConn) error {
 		in.out.say(time.Now()) // what it printed so far comes before its first START
 		close(in.ready)
 		return nil
-	}
-	if before != nil {
-		in.end(before, "")
 	}
 	in.resume()
 	return nil

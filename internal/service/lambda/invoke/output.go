@@ -175,6 +175,11 @@ func (o *output) event(e LogEvent) {
 func (o *output) say(now time.Time, lines ...string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.write(now, lines)
+}
+
+// write is say for who holds mu.
+func (o *output) write(now time.Time, lines []string) {
 	o.drain()
 	o.flushPartial()
 	for _, l := range lines {
@@ -191,11 +196,12 @@ func (o *output) begin(now time.Time, line string, t *tail) {
 	o.event(LogEvent{now, line})
 }
 
-// end writes the last lines of an invocation and gives up its tail.
+// end writes the last lines of an invocation and gives up its tail, in one step:
+// the next invocation may begin at any moment, with a tail of its own.
 func (o *output) end(now time.Time, lines ...string) {
-	o.say(now, lines...)
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.write(now, lines)
 	o.tail = nil
 }
 
