@@ -137,6 +137,28 @@ func TestWrongCodesAreHeldBack(t *testing.T) {
 	h.must(useCode(h, codeNow(h, "alice", 0)))
 }
 
+// Whoever saw a code being used cannot present it again to be let guess on.
+func TestUsedCodesForgiveNothing(t *testing.T) {
+	h := newHarness(t)
+	mfaUser(h, "alice")
+	seen := codeNow(h, "alice", 0)
+	h.must(useCode(h, seen))
+	for i := range freeGuesses {
+		if err := useCode(h, codeNow(h, "alice", 100)); err != session.ErrWrongCode {
+			t.Fatalf("guess %d: %v", i, err)
+		}
+		if i < freeGuesses-1 {
+			if err := useCode(h, seen); err != session.ErrWrongCode {
+				t.Fatalf("again: %v", err)
+			}
+		}
+	}
+	var tooMany *session.TooManyCodes
+	if err := useCode(h, codeNow(h, "alice", 1)); !errors.As(err, &tooMany) {
+		t.Errorf("after five wrong ones: %v", err)
+	}
+}
+
 // Guesses at the same time are no more than guesses one after the other.
 func TestManyGuessesAtOnce(t *testing.T) {
 	h := newHarness(t)

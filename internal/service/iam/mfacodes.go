@@ -45,6 +45,7 @@ func (s *Service) check(r store.Reader, c *session.Code) (d *mfaDevice, step int
 	case !ok || step <= d.Used:
 		return nil, 0, session.ErrWrongCode
 	}
+	s.guesses.forgive(c.Account + " " + c.Holder)
 	return d, step, nil
 }
 
@@ -83,11 +84,18 @@ func (g *guesses) try(holder string, now time.Time, right func() bool) (ok bool,
 		return false, w.until.Sub(now)
 	}
 	if right() {
-		delete(g.wrong, holder)
 		return true, 0
 	}
 	g.add(holder, now)
 	return false, 0
+}
+
+// forgive forgets the wrong codes of a holder, of whom a code came that counts:
+// one that was right and is used already proves nothing.
+func (g *guesses) forgive(holder string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.wrong, holder)
 }
 
 // add needs mu.
