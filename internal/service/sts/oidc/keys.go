@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -142,7 +143,7 @@ func (k *Keys) remember(key string) *known {
 // ask asks an issuer. Nobody's impatience ends it: others wait as well, and the
 // fetcher bounds its time.
 func (k *Keys) ask(issuer *Issuer, i *known) {
-	keys, err := k.load(context.Background(), issuer)
+	keys, err := k.survive(issuer)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := time.Now()
@@ -155,6 +156,17 @@ func (k *Keys) ask(issuer *Issuer, i *known) {
 	}
 	close(i.asking)
 	i.asking = nil
+}
+
+// survive is load, of which nothing that an issuer answers ends the process.
+func (k *Keys) survive(issuer *Issuer) (keys []jose.JSONWebKey, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			slog.Error("reading the keys of an identity provider panicked", "issuer", issuer.URL, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			keys, err = nil, fmt.Errorf("%w: its documents cannot be read", ErrNoKey)
+		}
+	}()
+	return k.load(context.Background(), issuer)
 }
 
 // load fetches an issuer's documents (OpenID Connect Discovery, section 4).

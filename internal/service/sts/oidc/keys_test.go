@@ -2,6 +2,7 @@ package oidc_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -174,6 +175,7 @@ func TestBadDocuments(t *testing.T) {
 		t.Fatal(err)
 	}
 	many := `{"keys":[` + strings.Repeat(string(good)+",", 200) + string(good) + `]}`
+	huge := `{"keys":[{"kty":"RSA","kid":"RS256-1","e":"AQAB","n":"` + strings.Repeat("u", 1367) + `"}]}`
 	weak := `{"keys":[{"kty":"RSA","kid":"RS256-1","e":"AQAB","n":"` + strings.Repeat("u", 171) + `"}]}`
 	for what, c := range map[string]struct{ document, text string }{
 		"no JSON":                {"discovery", "<html>"},
@@ -195,6 +197,7 @@ func TestBadDocuments(t *testing.T) {
 		"a key for encryption":   {"keys", `{"keys":[` + strings.Replace(string(good), `"use":"sig"`, `"use":"enc"`, 1) + `]}`},
 		"a key for encrypting":   {"keys", `{"keys":[` + strings.Replace(string(good), `"use":"sig"`, `"key_ops":["encrypt"]`, 1) + `]}`},
 		"a weak key":             {"keys", weak},
+		"a huge key":             {"keys", huge},
 		"a key of another curve": {"keys", `{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"RS256-1","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -213,6 +216,29 @@ func TestBadDocuments(t *testing.T) {
 	if keys, err := k.Of(t.Context(), who, "RS256-1", true); err != nil || len(keys) != 1 {
 		t.Errorf("%v %v", keys, err)
 	}
+}
+
+// An issuer whose documents no code can read is one without keys, and the next
+// question is asked like any other.
+func TestAskingSurvivesPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k, issuer, who := memory(t)
+		broken := true
+		issuer.Answer("keys", func() ([]byte, error) {
+			if broken {
+				panic("a mistake in a decoder")
+			}
+			return json.Marshal(issuer.KeySet())
+		})
+		if _, err := k.Of(t.Context(), who, "", true); !errors.Is(err, oidc.ErrNoKey) {
+			t.Error(err)
+		}
+		broken = false
+		time.Sleep(time.Minute)
+		if _, err := k.Of(t.Context(), who, "", true); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // Only what is asked about now stays in memory.

@@ -28,8 +28,12 @@ var algorithms = []jose.SignatureAlgorithm{
 // mostSignatures bounds how many keys are tried on one token.
 const mostSignatures = 8
 
-// weakest is how many bits an RSA key has at least.
-const weakest = 2048
+// How many bits an RSA key has. A larger one would make every token of strangers
+// a long computation.
+const (
+	weakest = 2048
+	largest = 8192
+)
 
 // Token is a token whose signature nobody has checked yet.
 type Token struct {
@@ -120,7 +124,7 @@ func (t *Token) fits(k *jose.JSONWebKey) bool {
 func signs(key any) []jose.SignatureAlgorithm {
 	switch key := key.(type) {
 	case *rsa.PublicKey:
-		if key.N.BitLen() >= weakest {
+		if bits := key.N.BitLen(); bits >= weakest && bits <= largest {
 			return algorithms[:6]
 		}
 	case *ecdsa.PublicKey:
