@@ -7,12 +7,18 @@ import (
 	"time"
 )
 
-// cache remembers answers for a while. At its limit the one that ends first
+// maxBytes bounds what the node remembers for one cell, whatever the function
+// asks: a thousand of the largest secrets in each of many cells would be all of
+// the node's memory.
+const maxBytes = 4 << 20
+
+// cache remembers answers for a while. At its limits the one that ends first
 // makes room.
 type cache struct {
 	limit int
 
 	mu      sync.Mutex
+	bytes   int
 	answers map[string]remembered
 }
 
@@ -60,22 +66,31 @@ func (c *cache) get(key string) []byte {
 func (c *cache) put(key string, body []byte, ttl time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.answers, key)
-	if ttl == 0 || c.limit == 0 {
+	c.forget(key)
+	size := len(key) + len(body)
+	if ttl == 0 || c.limit == 0 || size > maxBytes {
 		return
 	}
-	if len(c.answers) >= c.limit {
+	for len(c.answers) >= c.limit || c.bytes+size > maxBytes {
 		c.makeRoom()
 	}
 	c.answers[key] = remembered{body, time.Now().Add(ttl)}
+	c.bytes += size
+}
+
+func (c *cache) forget(key string) {
+	if found, ok := c.answers[key]; ok {
+		c.bytes -= len(key) + len(found.body)
+		delete(c.answers, key)
+	}
 }
 
 func (c *cache) makeRoom() {
-	first := ""
+	first, some := "", false
 	for key, answer := range c.answers {
-		if first == "" || answer.until.Before(c.answers[first].until) {
-			first = key
+		if !some || answer.until.Before(c.answers[first].until) {
+			first, some = key, true
 		}
 	}
-	delete(c.answers, first)
+	c.forget(first)
 }

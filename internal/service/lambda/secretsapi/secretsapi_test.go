@@ -158,3 +158,33 @@ func TestSettings(t *testing.T) {
 		}
 	}
 }
+
+// large answers with the largest secret that there is.
+type large struct{ source }
+
+func (l *large) Secret(_ context.Context, in *secrets.GetSecretValueRequest) (*secrets.GetSecretValueResponse, error) {
+	value := strings.Repeat("s", 65536)
+	return &secrets.GetSecretValueResponse{Name: in.SecretId, SecretString: &value}, nil
+}
+
+// A function chooses what it asks, and so how often the node remembers the same
+// secret: a query may hold anything.
+func TestACellCannotFillTheNodesMemory(t *testing.T) {
+	e := New(&large{}, "t", SettingsOf(nil))
+	for i := range 1000 {
+		target := fmt.Sprintf("/secretsmanager/get?secretId=db&x=%d", i)
+		if status, _ := ask(e, "GET", target, "t"); status != 200 {
+			t.Fatal(status)
+		}
+	}
+	bytes := 0
+	for key, answer := range e.cache.answers {
+		bytes += len(key) + len(answer.body)
+	}
+	if bytes > maxBytes || bytes != e.cache.bytes {
+		t.Errorf("%d bytes are remembered, counted as %d, of at most %d", bytes, e.cache.bytes, maxBytes)
+	}
+	if body := e.cache.get("secret?secretId=db&x=999"); body == nil {
+		t.Error("the last answer is not remembered")
+	}
+}
