@@ -2,6 +2,7 @@ package seal
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -16,6 +17,7 @@ type home struct {
 	made    time.Time // the root key
 	ring    *ring
 	owner   bool     // only this process may change the directory
+	cut     bool     // a rotation failed after it had begun to change root.json
 	read    [32]byte // for a reader: digest of the keyring file when it was last read
 }
 
@@ -55,6 +57,9 @@ func (k *Keyring) Rotate(to Custody) error {
 	h := k.home
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.cut {
+		return errors.New("the last rotation was cut off: start the node again, which finishes it, and then rotate")
+	}
 	if to == nil {
 		to = h.custody
 	}
@@ -71,12 +76,14 @@ func (k *Keyring) Rotate(to Custody) error {
 	if err := writeDurably(provisionalRingFile(h.dir), next.seal(root)); err != nil {
 		return err
 	}
+	h.cut = true
 	if err := doc.write(h.dir); err != nil {
 		return err
 	}
 	if err := renameDurably(provisionalRingFile(h.dir), ringFile(h.dir)); err != nil {
 		return err
 	}
+	h.cut = false
 	h.custody, h.made, h.ring = to, doc.Made, next
 	k.data.Store(newDataKeys(next))
 	return nil

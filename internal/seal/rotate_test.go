@@ -176,3 +176,36 @@ func TestSealingGoesOnDuringRotations(t *testing.T) {
 		t.Errorf("%d generations", len(s.Generations))
 	}
 }
+
+// halfCustody makes a root key, and what it leaves cannot be written down.
+type halfCustody struct{ FileCustody }
+
+func (c halfCustody) Make() (Secret, json.RawMessage, error) {
+	root, _, err := c.FileCustody.Make()
+	return root, json.RawMessage("{"), err
+}
+
+// A rotation fails with its last step still to do, and then another one before
+// it comes to root.json: the directory still opens.
+func TestRotationsThatFailOneAfterTheOther(t *testing.T) {
+	dir, old := fresh(t, "")
+	k := mustOpen(t, RootOptions{Dir: dir, Create: true})
+	ring, _ := os.ReadFile(ringFile(dir))
+	if err := errors.Join(os.Remove(ringFile(dir)), os.Mkdir(ringFile(dir), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Rotate(nil); err == nil {
+		t.Fatal("it renamed a file to a folder")
+	}
+	if err := os.Remove(ringFile(dir)); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, ringFile(dir), string(ring), 0o600)
+	if err := k.Rotate(halfCustody{}); err == nil {
+		t.Fatal("it wrote down what cannot be written")
+	}
+	again := mustOpen(t, RootOptions{Dir: dir, Create: true})
+	if got, err := again.Open("t", []byte("k"), old); err != nil || string(got) != "hello" {
+		t.Errorf("opened %q, %v", got, err)
+	}
+}
