@@ -60,18 +60,28 @@ func taken(err error, kind, id string) error {
 	return err
 }
 
+// mostAnalyzers is how many an account can have, of all Regions: whatever is
+// written as a Region is one, and each analyzer is work for the node all the time.
+const mostAnalyzers = 100
+
 // only refuses a second analyzer of a type: AWS has one of each in a region.
 func only(tx *store.Tx, a *analyzer) error {
-	for item, err := range analyzers.Scan(tx, store.K(a.Account, a.Region), nil) {
+	have := 0
+	for item, err := range analyzers.Scan(tx, store.K(a.Account), nil) {
 		if err != nil {
 			return err
 		}
-		if item.Value.Name == a.Name {
+		have++
+		switch other := item.Value; {
+		case other.Region != a.Region:
+		case other.Name == a.Name:
 			return conflict("Analyzer", a.arn())
+		case other.Type == a.Type:
+			return quota("Analyzer", a.arn(), "There is an analyzer of type %s in the Region already: %s.", a.Type, other.Name)
 		}
-		if item.Value.Type == a.Type {
-			return quota("Analyzer", a.arn(), "There is an analyzer of type %s in the Region already: %s.", a.Type, item.Value.Name)
-		}
+	}
+	if have >= mostAnalyzers {
+		return quota("Analyzer", a.arn(), "An account can have %d analyzers in all Regions together.", mostAnalyzers)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package accessanalyzer
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"testing"
 	"time"
@@ -23,6 +24,7 @@ type harness struct {
 	resources  map[string]string // policy by ARN
 	identities []Identity
 	now        time.Time
+	broken     string // an account whose resources cannot be read
 }
 
 func newHarness(t *testing.T) *harness {
@@ -40,6 +42,10 @@ func newHarness(t *testing.T) *harness {
 
 func (h *harness) list(_ store.Reader, account string) iter.Seq2[door.Need, error] {
 	return func(yield func(door.Need, error) bool) {
+		if account == h.broken {
+			yield(door.Need{}, errors.New("a resource cannot be read"))
+			return
+		}
 		for arn, text := range h.resources {
 			kind, trust := policy.KindResource, resourceType(arn) == "AWS::IAM::Role"
 			if trust {

@@ -2,6 +2,8 @@ package accessanalyzer
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -52,7 +54,8 @@ func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
 	return ctx.Err() == nil
 }
 
-// Scan brings the findings of all analyzers up to date.
+// Scan brings the findings of all analyzers up to date. One for which that fails
+// keeps no other account's from it.
 func (s *Service) Scan(ctx context.Context, now time.Time) error {
 	var all []*analyzer
 	err := s.DB.View(ctx, func(r store.Reader) error {
@@ -73,13 +76,14 @@ func (s *Service) Scan(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
+	var failed error
 	for _, a := range all {
 		if err := s.scan(ctx, a, now.UTC()); err != nil {
-			return err
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", a.arn(), err))
 		}
 	}
 	s.memory.sweep()
-	return nil
+	return failed
 }
 
 // scan brings one analyzer's findings up to date.

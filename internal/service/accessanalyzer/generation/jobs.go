@@ -72,7 +72,7 @@ func (j *job) insert(tx *store.Tx) (known string, err error) {
 		}
 	}
 	busy := 0
-	for item, err := range jobs.Scan(tx, store.K(j.Account, j.Region), nil) {
+	for item, err := range jobs.Scan(tx, store.K(j.Account), nil) {
 		if err != nil {
 			return "", err
 		}

@@ -26,7 +26,7 @@ import (
 // Bounds of jobs.
 const (
 	jobLimit  = 5 * time.Minute // what takes longer is failed
-	mostJobs  = 20              // in progress in an account and region
+	mostJobs  = 20              // in progress in an account, in all Regions
 	mostUses  = 100_000         // different permissions of one principal
 	keepFor   = 7 * 24 * time.Hour
 	mostShown = 100

@@ -229,6 +229,10 @@ func TestAFewAtATime(t *testing.T) {
 	if _, code := do(w, w.Root(), api.OpStartPolicyGeneration, request("")); code != "ServiceQuotaExceededException" {
 		t.Error(code)
 	}
+	elsewhere := &job{ID: "x", Account: w.Root().Account, Region: "elsewhere", Started: time.Now()}
+	if err := w.DB.Update(context.Background(), func(tx *store.Tx) error { _, err := elsewhere.insert(tx); return err }); err == nil {
+		t.Error("more may be in progress in another Region")
+	}
 	free()
 	w.s.ended.Wait()
 	w.started(request(""))
