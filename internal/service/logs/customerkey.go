@@ -92,7 +92,11 @@ func (s *Service) associateKey(c *door.Call, in *api.AssociateKmsKeyRequest) (*a
 			return or404(err, noGroup())
 		}
 		row.KMSKey = key.customer()
-		return errors.Join(key.store(tx, g), groups.Put(tx, g.key(), row))
+		young, err := youngKey(c, tx, g, row.KMSKey)
+		if err == nil && young == nil {
+			err = key.store(tx, g)
+		}
+		return errors.Join(err, groups.Put(tx, g.key(), row))
 	})
 }
 

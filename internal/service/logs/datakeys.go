@@ -118,9 +118,8 @@ func (s *Service) keysOf(c *door.Call, g groupID) (opener, error) {
 	}
 	all := opener{}
 	for _, row := range rows {
-		if all[row.ID], err = s.opened(c, g, row); err != nil {
-			return nil, err
-		}
+		aead, err := s.opened(c, g, row)
+		all[row.ID] = opened{aead, err}
 	}
 	return all, nil
 }
@@ -143,6 +142,18 @@ type writingKey struct {
 	fresh bool // not stored yet
 }
 
+// youngKey is the newest data key of a group under a customer's key, nil if there
+// is none that still encrypts what is new.
+func youngKey(c *door.Call, r store.Reader, g groupID, customer string) (young *dataKey, err error) {
+	rows, err := storedKeys(r, g)
+	for _, k := range rows {
+		if k.Wrapped.Key == customer && c.Time.UnixMilli()-k.Made < keyAge.Milliseconds() && (young == nil || k.Made > young.Made) {
+			young = k
+		}
+	}
+	return young, err
+}
+
 // keyForWriting is the group's newest data key, or a new one.
 func (s *Service) keyForWriting(c *door.Call, g groupID) (*writingKey, error) {
 	w := &writingKey{}
@@ -154,13 +165,7 @@ func (s *Service) keyForWriting(c *door.Call, g groupID) (*writingKey, error) {
 		if w.customer = row.KMSKey; w.customer == "" {
 			return nil
 		}
-		rows, err := storedKeys(r, g)
-		for _, k := range rows {
-			young := c.Time.UnixMilli()-k.Made < keyAge.Milliseconds()
-			if k.Wrapped.Key == w.customer && young && (w.dataKey == nil || k.Made > w.Made) {
-				w.dataKey = k
-			}
-		}
+		w.dataKey, err = youngKey(c, r, g, w.customer)
 		return err
 	})
 	if err != nil || w.customer == "" {
@@ -177,14 +182,25 @@ func (s *Service) keyForWriting(c *door.Call, g groupID) (*writingKey, error) {
 }
 
 // opener opens chunks, by the ids of data keys.
-type opener map[string]cipher.AEAD
+type opener map[string]opened
+
+// opened is a data key, or why it does not open: what is under the others is
+// read all the same.
+type opened struct {
+	aead    cipher.AEAD
+	refused error
+}
 
 // events are the events of a chunk.
 func (o opener) events(c *chunk) ([]event, error) {
 	if c.DataKey == "" {
 		return c.Events, nil
 	}
-	aead, ok := o[c.DataKey]
+	key, ok := o[c.DataKey]
+	if key.refused != nil {
+		return nil, key.refused
+	}
+	aead := key.aead
 	if !ok || len(c.Sealed) < aead.NonceSize() {
 		return nil, fmt.Errorf("a chunk of log events is under a data key that its group has not: %w", store.ErrCorrupt)
 	}

@@ -208,6 +208,42 @@ func TestADataKeyIsNotUsedForEver(t *testing.T) {
 	}
 }
 
+// A key that is gone takes away what is under it and nothing else, and asking
+// for the same key again and again leaves no more data keys than one.
+func TestTheKeysOfAGroup(t *testing.T) {
+	h, k := keyed(t)
+	if err := h.say(t, "old"); err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		do(h, t, api.OpAssociateKmsKey, &api.AssociateKmsKeyRequest{LogGroupName: ptr("g"), KmsKeyId: ptr(customerKey)})
+	}
+	rows := 0
+	err := h.DB.View(context.Background(), func(r store.Reader) error {
+		for range dataKeys.Scan(r, nil, nil) {
+			rows++
+		}
+		return nil
+	})
+	if err != nil || rows != 1 {
+		t.Errorf("%d data keys, %v", rows, err)
+	}
+	do(h, t, api.OpDisassociateKmsKey, &api.DisassociateKmsKeyRequest{LogGroupName: ptr("g")})
+	h.now = h.now.Add(time.Hour)
+	if err := h.say(t, "new"); err != nil {
+		t.Fatal(err)
+	}
+	k.off = true
+	h.service.keys.open = nil
+	out, err := try(h, api.OpGetLogEvents, &api.GetLogEventsRequest{LogGroupName: ptr("g"), LogStreamName: ptr("s"), StartTime: ptr(h.now.UnixMilli())})
+	if err != nil || len(out.Events) != 1 || *out.Events[0].Message != "new" {
+		t.Errorf("what is under no key: %v, %v", out, err)
+	}
+	if _, err := h.said(t); err == nil || err.Error() != refusedKey {
+		t.Errorf("what is under the key: %v", err)
+	}
+}
+
 func TestAKeyThatCannotBeUsedIsRefused(t *testing.T) {
 	h, k := keyed(t)
 	k.off = true
