@@ -46,6 +46,7 @@ func (s *Service) generateDataKey(c *door.Call, in *api.GenerateDataKeyRequest) 
 	if err != nil {
 		return nil, err
 	}
+	c.Confide(plaintext)
 	return &api.GenerateDataKeyResponse{CiphertextBlob: blob, Plaintext: plaintext, KeyId: ptr(k.arn()), KeyMaterialId: ptr(k.current())}, nil
 }
 

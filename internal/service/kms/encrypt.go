@@ -141,6 +141,7 @@ func (s *Service) decryptCall(c *door.Call, in *api.DecryptRequest) (*api.Decryp
 	if err != nil {
 		return nil, err
 	}
+	c.Confide(plaintext)
 	out := &api.DecryptResponse{KeyId: ptr(k.arn()), Plaintext: plaintext, EncryptionAlgorithm: &algorithm}
 	if algorithm == symmetric {
 		out.KeyMaterialId = &from.head.version

@@ -1,6 +1,8 @@
 package sts
 
 import (
+	"errors"
+
 	"cloister/internal/awsapi"
 	api "cloister/internal/awsapi/sts"
 	"cloister/internal/door"
@@ -49,6 +51,9 @@ func (s *Service) getCallerIdentity(c *door.Call, _ store.Reader, _ *api.GetCall
 // credentials seals a session and gives it as its caller gets it.
 func (s *Service) credentials(opened *session.Session) (*api.Credentials, error) {
 	token, err := session.Token(s.sealing, opened)
+	if errors.Is(err, session.ErrTooLarge) { // tags and the claims of a token count as well
+		return nil, tooLarge(101)
+	}
 	if err != nil {
 		return nil, err
 	}
