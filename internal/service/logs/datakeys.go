@@ -124,6 +124,20 @@ func (s *Service) keysOf(c *door.Call, g groupID) (opener, error) {
 	return all, nil
 }
 
+// viewEvents runs fn on a snapshot, with the keys that the events of a group may
+// be under: they are opened before, as no call is made on a snapshot.
+func (s *Service) viewEvents(c *door.Call, name, arn *string, fn func(r store.Reader, keys opener) error) error {
+	g, err := parseGroup(c, name, arn)
+	if err != nil {
+		return err
+	}
+	keys, err := s.keysOf(c, g)
+	if err != nil {
+		return err
+	}
+	return c.View(func(r store.Reader) error { return fn(r, keys) })
+}
+
 func storedKeys(r store.Reader, g groupID) (rows []*dataKey, err error) {
 	for item, err := range dataKeys.Scan(r, g.key(), nil) {
 		if err != nil {

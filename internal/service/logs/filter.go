@@ -14,15 +14,7 @@ import (
 )
 
 func (s *Service) filterEvents(c *door.Call, in *api.FilterLogEventsRequest) (out *api.FilterLogEventsResponse, err error) {
-	g, err := parseGroup(c, in.LogGroupName, in.LogGroupIdentifier)
-	if err != nil {
-		return nil, err
-	}
-	keys, err := s.keysOf(c, g)
-	if err != nil {
-		return nil, err
-	}
-	err = c.View(func(r store.Reader) error {
+	err = s.viewEvents(c, in.LogGroupName, in.LogGroupIdentifier, func(r store.Reader, keys opener) error {
 		out, err = filterPage(c, r, keys, in)
 		return err
 	})

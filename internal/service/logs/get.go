@@ -27,15 +27,7 @@ func window(c *door.Call, g *group, from, to *int64) span {
 }
 
 func (s *Service) getEvents(c *door.Call, in *api.GetLogEventsRequest) (out *api.GetLogEventsResponse, err error) {
-	g, err := parseGroup(c, in.LogGroupName, in.LogGroupIdentifier)
-	if err != nil {
-		return nil, err
-	}
-	keys, err := s.keysOf(c, g)
-	if err != nil {
-		return nil, err
-	}
-	err = c.View(func(r store.Reader) error {
+	err = s.viewEvents(c, in.LogGroupName, in.LogGroupIdentifier, func(r store.Reader, keys opener) error {
 		out, err = getPage(c, r, keys, in)
 		return err
 	})
