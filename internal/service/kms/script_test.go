@@ -3,8 +3,6 @@ package kms
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -22,38 +20,11 @@ import (
 // is the answer. What is random is written as a name, $KEY1 or $CiphertextBlob1,
 // by which later inputs have it. REWRITE=1 writes the answers anew.
 func TestScripts(t *testing.T) {
-	paths, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(paths) == 0 {
-		t.Fatal("no scripts", err)
-	}
-	for _, path := range paths {
-		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
-			text, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			h := newHarness(t)
-			p := &player{harness: h, keys: map[string]doortest.Key{"": h.Key(h.root, &api.Service)}, names: map[string]string{}}
-			played := p.play(string(text))
-			if os.Getenv("REWRITE") != "" {
-				if err := os.WriteFile(path, []byte(played), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			} else if played != string(text) {
-				t.Error(firstDifference(string(text), played))
-			}
-		})
-	}
-}
-
-func firstDifference(want, got string) string {
-	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
-	for i := range w {
-		if i >= len(g) || w[i] != g[i] {
-			return fmt.Sprintf("line %d\nwant %s\ngot  %s", i+1, w[i], strings.Join(g[min(i, len(g)):min(i+1, len(g))], ""))
-		}
-	}
-	return "there are more answers"
+	doortest.PlayFiles(t, 10, func(t *testing.T, script string) string {
+		h := newHarness(t)
+		p := &player{harness: h, keys: map[string]doortest.Key{"": h.Key(h.root, &api.Service)}, names: map[string]string{}}
+		return p.play(script)
+	})
 }
 
 type player struct {

@@ -3,7 +3,6 @@ package logs
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -18,36 +17,12 @@ import (
 // $backward stand for the tokens of the answer before; in answers, what is
 // random is written NEXT or as #. REWRITE=1 writes the answers anew.
 func TestScripts(t *testing.T) {
-	for _, name := range []string{"groups", "streams", "events", "filter", "tags"} {
-		t.Run(name, func(t *testing.T) {
-			path := "testdata/" + name + ".txt"
-			text, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			p := &player{harness: newHarness(t), tokens: map[string]string{}}
-			p.key = p.Key(p.root, &api.Service)
-			p.key.Time = start
-			played := p.play(string(text))
-			if os.Getenv("REWRITE") != "" {
-				if err := os.WriteFile(path, []byte(played), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			} else if played != string(text) {
-				t.Error(firstDifference(string(text), played))
-			}
-		})
-	}
-}
-
-func firstDifference(want, got string) string {
-	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
-	for i := range w {
-		if i >= len(g) || w[i] != g[i] {
-			return fmt.Sprintf("line %d\nwant %s\ngot  %s", i+1, w[i], strings.Join(g[min(i, len(g)):min(i+1, len(g))], ""))
-		}
-	}
-	return "there are more answers"
+	doortest.PlayFiles(t, 5, func(t *testing.T, script string) string {
+		p := &player{harness: newHarness(t), tokens: map[string]string{}}
+		p.key = p.Key(p.root, &api.Service)
+		p.key.Time = start
+		return p.play(script)
+	})
 }
 
 type player struct {

@@ -3,8 +3,6 @@ package secretsmanager
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -22,38 +20,11 @@ import (
 // as ######, tokens NEXT and random passwords PASSWORD. REWRITE=1 writes the
 // answers anew.
 func TestScripts(t *testing.T) {
-	paths, _ := filepath.Glob("testdata/*.txt")
-	if len(paths) < 5 {
-		t.Fatal("no scripts")
-	}
-	for _, path := range paths {
-		t.Run(filepath.Base(path), func(t *testing.T) {
-			text, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			p := &player{harness: newHarness(t), tokens: map[string]string{}}
-			p.invoke = p.rotationFunction
-			played := p.play(string(text))
-			if os.Getenv("REWRITE") != "" {
-				if err := os.WriteFile(path, []byte(played), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			} else if played != string(text) {
-				t.Error(firstDifference(string(text), played))
-			}
-		})
-	}
-}
-
-func firstDifference(want, got string) string {
-	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
-	for i := range w {
-		if i >= len(g) || w[i] != g[i] {
-			return fmt.Sprintf("line %d\nwant %s\ngot  %s", i+1, w[i], strings.Join(g[min(i, len(g)):min(i+1, len(g))], ""))
-		}
-	}
-	return "there are more answers"
+	doortest.PlayFiles(t, 5, func(t *testing.T, script string) string {
+		p := &player{harness: newHarness(t), tokens: map[string]string{}}
+		p.invoke = p.rotationFunction
+		return p.play(script)
+	})
 }
 
 type player struct {
