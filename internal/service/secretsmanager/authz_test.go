@@ -65,7 +65,7 @@ func TestAValueTakesItsKey(t *testing.T) {
 func TestABrokenKey(t *testing.T) {
 	h := newHarness(t)
 	create(h, "s", "x")
-	h.broken = true
+	h.kms.Broken = true
 	_, err := try(h, h.root, api.OpGetSecretValue, &api.GetSecretValueRequest{SecretId: ptr("s")})
 	wantCode(t, err, "DecryptionFailure")
 	_, err = try(h, h.root, api.OpPutSecretValue, &api.PutSecretValueRequest{SecretId: ptr("s"), SecretString: ptr("y")})

@@ -21,10 +21,7 @@ import (
 // start is the time at which every test begins.
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-const (
-	function = "arn:aws:lambda:us-east-1:123456789012:function:rotate"
-	anyVia   = `{"Statement":{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"kms:*","Resource":"*","Condition":{"StringEquals":{"kms:ViaService":"secretsmanager.us-east-1.amazonaws.com"}}}}`
-)
+const function = "arn:aws:lambda:us-east-1:123456789012:function:rotate"
 
 // harness is the service behind a real door, with a clock that only tests move
 // and a KMS and a Lambda of the tests. What is due is done when tests say so.
@@ -33,10 +30,10 @@ type harness struct {
 	t       testing.TB
 	service *Service
 	root    *door.Principal
+	kms     *doortest.KMS
 
 	mu     sync.Mutex
 	time   time.Time
-	broken bool                                    // KMS's keys
 	invoke func(e event) (failed bool, stop error) // the rotation function
 	events []event
 }
@@ -50,7 +47,7 @@ func newHarness(t testing.TB) *harness {
 	h.root = h.Root()
 	h.restart()
 	h.service.Register(h.Door)
-	h.registerKMS()
+	h.kms = h.NewKMS("secretsmanager", managedKey)
 	h.registerLambda()
 	t.Cleanup(func() { h.check(t) })
 	return h
@@ -90,68 +87,6 @@ func (h *harness) check(t fataler) {
 	if err := h.DB.View(context.Background(), h.service.Check); err != nil {
 		t.Fatalf("check: %v", err)
 	}
-}
-
-// sealedKey is the ciphertext of the tests' KMS.
-type sealedKey struct {
-	KeyID   string
-	Context map[string]string
-	Data    []byte
-}
-
-// registerKMS puts a KMS behind the door whose managed key is for everybody by
-// way of the service, and whose others are for whom IAM lets use them.
-func (h *harness) registerKMS() {
-	need := func(c *door.Call, action, keyID string, context map[string]string) []door.Need {
-		n := door.Need{Action: action, Resource: keyID, Context: policy.MapContext{}}
-		if via := c.CalledVia(); len(via) > 0 && via[len(via)-1] == "secretsmanager.amazonaws.com" {
-			n.Context["kms:viaservice"] = []string{"secretsmanager.us-east-1.amazonaws.com"}
-		}
-		for k, v := range context {
-			n.Context["kms:encryptioncontext:"+lower(k)] = []string{v}
-		}
-		if keyID == managedKey {
-			p, _ := policy.Parse(policy.KindResource, []byte(anyVia))
-			n.Resource, n.ResourcePolicy = "arn:aws:kms:us-east-1:123456789012:key/managed", &policy.Named{Name: "managed", Policy: p}
-		}
-		return []door.Need{n}
-	}
-	door.Act(h.Door, kms.OpGenerateDataKey, door.Permission(func(c *door.Call, _ store.Reader, in *kms.GenerateDataKeyRequest) ([]door.Need, error) {
-		return need(c, "kms:GenerateDataKey", *in.KeyId, in.EncryptionContext), nil
-	}), func(c *door.Call, in *kms.GenerateDataKeyRequest) (*kms.GenerateDataKeyResponse, error) {
-		if h.broken {
-			return nil, awsapi.Errorf("DisabledException", "the key is disabled")
-		}
-		key := []byte("0123456789abcdef0123456789abcdef")
-		blob, err := json.Marshal(sealedKey{*in.KeyId, in.EncryptionContext, key})
-		return &kms.GenerateDataKeyResponse{CiphertextBlob: blob, Plaintext: append([]byte{}, key...), KeyId: in.KeyId}, err
-	})
-	door.Act(h.Door, kms.OpDecrypt, door.Permission(func(c *door.Call, _ store.Reader, in *kms.DecryptRequest) ([]door.Need, error) {
-		var k sealedKey
-		_ = json.Unmarshal(in.CiphertextBlob, &k)
-		return need(c, "kms:Decrypt", k.KeyID, in.EncryptionContext), nil
-	}), func(c *door.Call, in *kms.DecryptRequest) (*kms.DecryptResponse, error) {
-		var k sealedKey
-		if err := json.Unmarshal(in.CiphertextBlob, &k); err != nil || h.broken {
-			return nil, awsapi.Errorf("DisabledException", "the key is disabled")
-		}
-		for name, v := range k.Context {
-			if in.EncryptionContext[name] != v {
-				return nil, awsapi.Errorf("InvalidCiphertextException", "another context")
-			}
-		}
-		return &kms.DecryptResponse{Plaintext: k.Data, KeyId: &k.KeyID}, nil
-	})
-}
-
-func lower(s string) string {
-	b := []byte(s)
-	for i, c := range b {
-		if 'A' <= c && c <= 'Z' {
-			b[i] = c + 'a' - 'A'
-		}
-	}
-	return string(b)
 }
 
 // registerLambda puts a Lambda behind the door that has one function, which

@@ -81,7 +81,7 @@ func TestASecureStringTakesItsKey(t *testing.T) {
 		if v, err := get(h, with, "/app/customer"); err != nil || v != "two" {
 			t.Errorf("%s: %q %v", tier, v, err)
 		}
-		h.broken = true
+		h.kms.Broken = true
 		_, err = get(h, h.root, "/app/customer")
 		wantCode(t, err, "InvalidKeyId")
 	}
