@@ -1,8 +1,6 @@
 package iam
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -17,6 +15,7 @@ import (
 
 	"cloister/internal/awsapi"
 	"cloister/internal/door"
+	"cloister/internal/door/doortest"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write what the scripts answer into testdata")
@@ -95,7 +94,7 @@ func (s *script) step(t *testing.T, step string) string {
 	if !ok {
 		t.Fatalf("no operation %s", parts[1])
 	}
-	out, err := call(s.h, s.who(parts[0]), s.codes(s.restore(expand(parts[2]))))
+	out, err := call(s.h, s.who(parts[0]), s.codes(s.restore(doortest.Expand(parts[2]))))
 	var wire *awsapi.Error
 	switch {
 	case errors.As(err, &wire):
@@ -103,7 +102,7 @@ func (s *script) step(t *testing.T, step string) string {
 	case err != nil:
 		t.Fatalf("%s: %v", command, err)
 	default:
-		out = s.show(compact(t, out))
+		out = s.show(doortest.Compact(t, out))
 	}
 	return strings.Join(append(comments, command, out), "\n")
 }
@@ -113,18 +112,6 @@ func (s *script) who(name string) *door.Principal {
 		return s.h.root()
 	}
 	return s.h.user(name)
-}
-
-var repeated = regexp.MustCompile(`\((.)\*(\d+)\)`)
-
-// expand turns (x*100) into 100 letters x.
-func expand(text string) string {
-	return repeated.ReplaceAllStringFunc(text, func(m string) string {
-		var n int
-		parts := repeated.FindStringSubmatch(m)
-		_, _ = fmt.Sscan(parts[2], &n)
-		return strings.Repeat(parts[1], n)
-	})
 }
 
 var (
@@ -171,40 +158,6 @@ func (s *script) codes(text string) string {
 		off, _ := strconv.ParseInt(parts[2], 10, 64)
 		return s.h.code(parts[1], off)
 	})
-}
-
-// compact leaves absent members out of an answer.
-func compact(t *testing.T, text string) string {
-	t.Helper()
-	var v any
-	if err := json.Unmarshal([]byte(text), &v); err != nil {
-		t.Fatal(err)
-	}
-	var out bytes.Buffer
-	e := json.NewEncoder(&out)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(present(v)); err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSpace(out.String())
-}
-
-func present(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		for key, value := range v {
-			if value == nil {
-				delete(v, key)
-			} else {
-				v[key] = present(value)
-			}
-		}
-	case []any:
-		for i := range v {
-			v[i] = present(v[i])
-		}
-	}
-	return v
 }
 
 func TestEveryOperationIsRegistered(t *testing.T) {

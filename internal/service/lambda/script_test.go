@@ -17,6 +17,7 @@ import (
 	"cloister/internal/awsapi"
 	api "cloister/internal/awsapi/lambda"
 	"cloister/internal/door"
+	"cloister/internal/door/doortest"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write what the scripts answer into testdata")
@@ -188,7 +189,7 @@ func (s *script) compact(text string, members []string) string {
 	if err := json.Unmarshal([]byte(text), &v); err != nil {
 		s.t.Fatal(err)
 	}
-	v = present(v)
+	v = doortest.Present(v)
 	if len(members) > 0 {
 		some := map[string]any{}
 		for _, m := range members {
@@ -205,24 +206,6 @@ func (s *script) compact(text string, members []string) string {
 		s.t.Fatal(err)
 	}
 	return strings.TrimSpace(out.String())
-}
-
-func present(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		for key, value := range v {
-			if value == nil {
-				delete(v, key)
-			} else {
-				v[key] = present(value)
-			}
-		}
-	case []any:
-		for i := range v {
-			v[i] = present(v[i])
-		}
-	}
-	return v
 }
 
 func TestEveryOperationIsRegisteredAndScripted(t *testing.T) {

@@ -1,8 +1,6 @@
 package organizations
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -15,6 +13,7 @@ import (
 	"cloister/internal/awsapi"
 	api "cloister/internal/awsapi/organizations"
 	"cloister/internal/door"
+	"cloister/internal/door/doortest"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write what the scripts answer into testdata")
@@ -98,7 +97,7 @@ func (s *script) step(t *testing.T, step string) string {
 	if len(parts) < 3 || callers[parts[1]] == nil {
 		t.Fatalf("not a step: %s", rest[0])
 	}
-	out, err := callers[parts[1]](s.h, s.who(t, parts[0]), s.restore(expand(parts[2])))
+	out, err := callers[parts[1]](s.h, s.who(t, parts[0]), s.restore(doortest.Expand(parts[2])))
 	var wire *awsapi.Error
 	switch {
 	case errors.As(err, &wire):
@@ -109,7 +108,7 @@ func (s *script) step(t *testing.T, step string) string {
 	case err != nil:
 		t.Fatalf("%s: %v", rest[0], err)
 	default:
-		out = compact(t, out)
+		out = doortest.Compact(t, out)
 	}
 	return strings.Join(append(comments, rest[0], s.show(out)), "\n")
 }
@@ -126,18 +125,6 @@ func (s *script) who(t *testing.T, name string) *door.Principal {
 		t.Fatalf("nobody is called %s", name)
 	}
 	return s.h.User(name, document)
-}
-
-var repeated = regexp.MustCompile(`\((.)\*(\d+)\)`)
-
-// expand turns (x*100) into 100 letters x.
-func expand(text string) string {
-	return repeated.ReplaceAllStringFunc(text, func(m string) string {
-		var n int
-		parts := repeated.FindStringSubmatch(m)
-		_, _ = fmt.Sscan(parts[2], &n)
-		return strings.Repeat(parts[1], n)
-	})
 }
 
 var (
@@ -169,40 +156,6 @@ func (s *script) show(text string) string {
 // restore is the inverse of show for ids.
 func (s *script) restore(text string) string {
 	return shownID.ReplaceAllStringFunc(text, func(name string) string { return s.values[name] })
-}
-
-// compact leaves absent members out of an answer.
-func compact(t *testing.T, text string) string {
-	t.Helper()
-	var v any
-	if err := json.Unmarshal([]byte(text), &v); err != nil {
-		t.Fatal(err)
-	}
-	var out bytes.Buffer
-	e := json.NewEncoder(&out)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(present(v)); err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSpace(out.String())
-}
-
-func present(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		for key, value := range v {
-			if value == nil {
-				delete(v, key)
-			} else {
-				v[key] = present(value)
-			}
-		}
-	case []any:
-		for i := range v {
-			v[i] = present(v[i])
-		}
-	}
-	return v
 }
 
 func TestEveryOperationIsRegistered(t *testing.T) {
