@@ -95,7 +95,7 @@ const maxGenerations = 10_000
 // next is the ring with one more generation.
 func (r *ring) next() (*ring, error) {
 	if len(r.Generations) >= maxGenerations {
-		return nil, fmt.Errorf("the keyring has %d generations and takes no more", maxGenerations)
+		return nil, fmt.Errorf("the keyring has %d generations, which is its limit: what is sealed stays readable, and only a new node begins again", maxGenerations)
 	}
 	next := &ring{Stable: r.Stable, Generations: append([]generation(nil), r.Generations...)}
 	last := r.Generations[len(r.Generations)-1]

@@ -53,7 +53,7 @@ func (s *Service) status() *api.SealStatus {
 // for them, and holds no key.
 func (s *Service) rotate(*door.Call, *api.RotateSealRequest) (*api.SealStatus, error) {
 	if err := s.keys.Rotate(nil); err != nil {
-		return nil, awsapi.Errorf("SealRotationException", "The keys are as they were: %v", err)
+		return nil, awsapi.Errorf("SealRotationException", "The rotation did not finish: %v. Everything sealed stays readable; cloister seal status shows the keys in use.", err)
 	}
 	return s.status(), nil
 }
