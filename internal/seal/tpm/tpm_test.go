@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -43,12 +44,14 @@ func startTPM(t *testing.T, state string) Custody {
 		_ = os.RemoveAll(dir)
 	})
 	for range 500 {
-		if _, err := os.Stat(socket); err == nil {
+		// The socket's file is there a moment before anybody listens.
+		if c, err := net.Dial("unix", socket); err == nil {
+			_ = c.Close()
 			return Custody{Device: socket}
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Fatalf("swtpm made no socket: %s", said.Bytes())
+	t.Fatalf("swtpm does not listen: %s", said.Bytes())
 	return Custody{}
 }
 
