@@ -43,13 +43,14 @@ func (d *Door) authorise(c *Call, e *entry, r store.Reader) error {
 }
 
 // identified is the end of an identification: it has given the caller a name,
-// or the caller is refused as not authenticated.
-func identified(c *Call, err error) error {
+// or the caller is refused as not authenticated. Only at a front may a caller
+// have none: what policies say of everyone decides there.
+func (e *entry) identified(c *Call, err error) error {
 	var wire *awsapi.Error
 	if errors.As(err, &wire) && wire.Cause == nil {
 		return unauthenticated(wire)
 	}
-	if err == nil && c.Principal.Kind == policy.PrincipalAnonymous {
+	if err == nil && e.class != ClassFront && c.Principal.Kind == policy.PrincipalAnonymous {
 		return unauthenticated(sigv4.MissingAuthenticationToken())
 	}
 	return err

@@ -53,6 +53,9 @@ const (
 	// ClassToken operations need not be signed: a token in their input says who
 	// calls. They are decided by policies.
 	ClassToken
+	// ClassFront operations are reached by [Enter] alone, not by AWS's protocols.
+	// They are decided by policies, whoever calls.
+	ClassFront
 )
 
 func (c Class) String() string {
@@ -65,6 +68,8 @@ func (c Class) String() string {
 		return "public"
 	case ClassToken:
 		return "by token"
+	case ClassFront:
+		return "front"
 	default:
 		return "unknown class"
 	}
@@ -104,6 +109,15 @@ type Identifier[In any] func(c *Call, in *In) error
 // Permission. Each use is on the golden list.
 func ByToken[In any](identify Identifier[In], resolve Resolver[In]) Auth[In] {
 	return Auth[In]{class: ClassToken, identify: identify, resolve: resolve}
+}
+
+// AtFront is for an operation that stands for requests of another protocol than
+// AWS's: those to an API, a function's URL, a sign-in page. They come by [Enter].
+// What says who calls is the matter of identify: a signature ([Call.Signed]), a
+// token. It may leave the caller anonymous, and then only a policy of the
+// resource that lets everyone in allows the call. Each use is on the golden list.
+func AtFront[In any](identify Identifier[In], resolve Resolver[In]) Auth[In] {
+	return Auth[In]{class: ClassFront, identify: identify, resolve: resolve}
 }
 
 // On is the resolver of an operation that needs one action on one resource,

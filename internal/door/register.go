@@ -115,8 +115,9 @@ func readsByName(name string) bool {
 }
 
 func newEntry[In, Out any](op awsapi.Op[In, Out], auth Auth[In]) *entry {
-	decided := auth.class == ClassPermission || auth.class == ClassToken
-	if auth.class == 0 || decided != (auth.resolve != nil) || (auth.class == ClassToken) != (auth.identify != nil) {
+	identifies := auth.class == ClassToken || auth.class == ClassFront
+	decided := auth.class == ClassPermission || identifies
+	if auth.class == 0 || decided != (auth.resolve != nil) || identifies != (auth.identify != nil) {
 		panic(fmt.Sprintf("door: %s is registered without its permission", op.Name))
 	}
 	e := &entry{op: op.Operation, class: auth.class, reads: true, newIn: func() any { return new(In) }}
@@ -124,7 +125,7 @@ func newEntry[In, Out any](op awsapi.Op[In, Out], auth Auth[In]) *entry {
 		e.resolve = func(c *Call, r store.Reader, in any) ([]Need, error) { return auth.resolve(c, r, in.(*In)) }
 	}
 	if auth.identify != nil {
-		e.identify = func(c *Call, in any) error { return identified(c, auth.identify(c, in.(*In))) }
+		e.identify = func(c *Call, in any) error { return e.identified(c, auth.identify(c, in.(*In))) }
 	}
 	return e
 }

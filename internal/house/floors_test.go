@@ -22,6 +22,7 @@ var floors = []struct {
 	{"internal/cell", 1},
 	{"internal/audit", 2},
 	{"internal/door", 3},
+	{"internal/gate", 3},
 	{"internal/guardrail", 2},
 	{"internal/service", 4},
 	{"internal/node", 5},

@@ -26,6 +26,7 @@ import (
 	"cloister/internal/blob"
 	"cloister/internal/dial"
 	"cloister/internal/door"
+	"cloister/internal/gate"
 	"cloister/internal/guardrail"
 	"cloister/internal/seal"
 	"cloister/internal/service/accessanalyzer/generation"
@@ -52,6 +53,7 @@ type Node struct {
 	db     *store.DB
 	audit  *audit.Log
 	door   *door.Door
+	gate   *gate.Gate
 	iam    *iam.Service
 	orgs   *organizations.Service
 	kms    *kms.Service
@@ -153,6 +155,7 @@ func (n *Node) makeServices(ctx context.Context) error {
 	n.plane = newPlane(n)
 	n.lambda = lambda.New(lambda.Config{DB: n.db, Blobs: blobs, Code: n.plane, Runtimes: n.plane, Guardrails: guard})
 	n.door = door.New(door.Config{DB: n.db, Audit: n.audit, Directory: n.iam, Organizations: n.orgs, Services: Services(), Region: n.config.Region, Sealing: n.keys})
+	n.gate = gate.New(n.door, "")
 	n.iam.Register(n.door)
 	tokens := sts.New(n.keys, n.iam, dial.New(n.config.AllowOutgoing...).Fetch)
 	tokens.Register(n.door)

@@ -33,7 +33,7 @@ func (n *Node) listen(context.Context) error {
 	}
 	n.listener = listener
 	listener = limit(listener, newRoom(min(fileShare(), mostConnections)))
-	n.server = newServer(n.door)
+	n.server = newServer(n.gate)
 	n.onClose(n.server.Close)
 	if err := writeFile(filepath.Join(n.config.Dir, endpointFile), []byte(n.URL()+" "+n.config.Region+"\n"), 0o644); err != nil {
 		return errors.Join(err, listener.Close())

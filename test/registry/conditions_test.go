@@ -29,7 +29,7 @@ var global = map[string]string{
 func TestEveryOperationFillsConditionKeys(t *testing.T) {
 	w := newWorld(t)
 	asked := map[string]*question{} // by request id
-	for _, r := range w.node.Door().Operations() {
+	for _, r := range w.onTheWire() {
 		if r.Class != door.ClassPermission {
 			continue
 		}

@@ -94,7 +94,7 @@ func wrongTypes(r *wire.Request) {
 // the sender's fault, in AWS's form, and never the node's.
 func TestMalformedRequests(t *testing.T) {
 	w := newWorld(t)
-	for _, r := range w.node.Door().Operations() {
+	for _, r := range w.onTheWire() {
 		for _, m := range malformations {
 			if !m.may(r.Operation) {
 				continue

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,6 +20,7 @@ import (
 
 	"cloister/internal/awsapi"
 	_ "cloister/internal/cell/child" // cells are this binary, re-executed
+	"cloister/internal/door"
 	"cloister/internal/node"
 	"cloister/internal/seal"
 	"cloister/internal/store"
@@ -106,9 +108,14 @@ func (w *world) must(op string, in map[string]any) []byte {
 	return a.body
 }
 
+// onTheWire are the operations that AWS's protocols reach.
+func (w *world) onTheWire() []door.Registered {
+	return slices.DeleteFunc(w.node.Door().Operations(), func(r door.Registered) bool { return r.Class == door.ClassFront })
+}
+
 func (w *world) operation(name string) *awsapi.Operation {
 	w.t.Helper()
-	for _, r := range w.node.Door().Operations() {
+	for _, r := range w.onTheWire() {
 		if r.Operation.String() == name {
 			return r.Operation
 		}

@@ -80,7 +80,7 @@ func TestEveryOperationRefuses(t *testing.T) {
 	before := w.state()
 	w.start()
 	asked := map[string]string{} // request id → what it was
-	for _, r := range w.node.Door().Operations() {
+	for _, r := range w.onTheWire() {
 		for _, f := range refusals {
 			if f.open(r.Class) {
 				continue

@@ -27,12 +27,15 @@ var Service = awsapi.Service{
 }
 
 // define adds an operation to the table. It is for package variables only.
-func define[In, Out any](name string) awsapi.Op[In, Out] {
+func define[In, Out any](name string) awsapi.Op[In, Out] { return defineIn[In, Out](&Service, name) }
+
+// defineIn adds an operation to a service's table.
+func defineIn[In, Out any](service *awsapi.Service, name string) awsapi.Op[In, Out] {
 	op := &awsapi.Operation{
-		Name: name, Service: &Service, Method: "POST", URI: "/",
+		Name: name, Service: service, Method: "POST", URI: "/",
 		Input: shapeOf(reflect.TypeFor[In]()), Output: shapeOf(reflect.TypeFor[Out]()),
 	}
-	at, _ := slices.BinarySearchFunc(Service.Operations, name, func(o *awsapi.Operation, name string) int { return strings.Compare(o.Name, name) })
-	Service.Operations = slices.Insert(Service.Operations, at, op)
+	at, _ := slices.BinarySearchFunc(service.Operations, name, func(o *awsapi.Operation, name string) int { return strings.Compare(o.Name, name) })
+	service.Operations = slices.Insert(service.Operations, at, op)
 	return awsapi.Op[In, Out]{Operation: op}
 }

@@ -12,8 +12,9 @@ import (
 
 // shapeOf makes the shape of a Go type. A field's tag `api:"…"` says more of
 // it, with commas between: required, sensitive, min=N, max=N, enum=A|B and
-// pattern=… (which must come last, and may have commas). It panics on what has
-// no shape: types are part of the program.
+// pattern=… (which must come last, and may have commas); a field tagged `api:"-"`
+// is no part of the shape. It panics on what has no shape: types are part of
+// the program.
 func shapeOf(t reflect.Type) *awsapi.Shape {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -25,7 +26,9 @@ func shapeOf(t reflect.Type) *awsapi.Shape {
 	case t.Kind() == reflect.Struct:
 		s.Kind = awsapi.KindStructure
 		for i := range t.NumField() {
-			s.Members = append(s.Members, member(t.Field(i)))
+			if t.Field(i).Tag.Get("api") != "-" {
+				s.Members = append(s.Members, member(t.Field(i)))
+			}
 		}
 	case t.Kind() == reflect.Slice:
 		s.Kind, s.Elem = awsapi.KindList, &awsapi.Member{Shape: shapeOf(t.Elem())}

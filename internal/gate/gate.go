@@ -1,0 +1,129 @@
+package gate
+
+import (
+	"net"
+	"net/http"
+	"strings"
+)
+
+// Target is what a request is for, as its address says. Path is not decoded:
+// what is an encoded slash stays one. Nothing in it has been found to exist.
+type Target struct {
+	Name string // of the API, function URL or domain; "" for a user's own domain
+	Host string // lower case, without port
+	Path string // escaped, begins with "/"; what follows the name
+}
+
+// A Front serves requests that are not of AWS's protocols. The request is as it
+// came, its path included, since that is what signatures cover.
+type Front interface {
+	// Serve answers the request, or returns false, having written nothing, if the
+	// name is none of its own.
+	Serve(w http.ResponseWriter, r *http.Request, t Target) bool
+}
+
+// Gate is an http.Handler. Add fronts before the first request; after that it
+// is safe for concurrent use.
+type Gate struct {
+	door     http.Handler
+	suffixes []string
+	fronts   map[string][]Front
+	domains  []Front
+}
+
+// New makes a gate before door. The domain, if there is one, is a suffix of the
+// node's names beside "localhost" and AWS's own.
+func New(door http.Handler, domain string) *Gate {
+	g := &Gate{door: door, suffixes: []string{"localhost"}, fronts: map[string][]Front{}}
+	if domain != "" {
+		g.suffixes = append(g.suffixes, strings.ToLower(domain))
+	}
+	return g
+}
+
+// Handle adds a front for a kind of names. The fronts of a kind are asked in
+// turn, and the last one answers for every name.
+func (g *Gate) Handle(kind string, f Front) { g.fronts[kind] = append(g.fronts[kind], f) }
+
+// HandleDomains adds a front that is asked whether the host of a request is a
+// domain that a user gave it.
+func (g *Gate) HandleDomains(f Front) { g.domains = append(g.domains, f) }
+
+const pathPrefix = "/_aws/"
+
+// ServeHTTP implements http.Handler.
+func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	host := hostOf(r)
+	if fronts, t := g.byHost(host, r); fronts != nil {
+		serve(fronts, w, r, t)
+		return
+	}
+	if fronts, t := g.byPath(host, r); fronts != nil {
+		serve(fronts, w, r, t)
+		return
+	}
+	for _, f := range g.domains {
+		if f.Serve(w, r, Target{Host: host, Path: pathOf(r)}) {
+			return
+		}
+	}
+	g.door.ServeHTTP(w, r)
+}
+
+func serve(fronts []Front, w http.ResponseWriter, r *http.Request, t Target) {
+	for _, f := range fronts {
+		if f.Serve(w, r, t) {
+			return
+		}
+	}
+	http.NotFound(w, r)
+}
+
+// byHost finds the fronts that the host's name means.
+func (g *Gate) byHost(host string, r *http.Request) ([]Front, Target) {
+	name, rest, _ := strings.Cut(host, ".")
+	kind, suffix, ok := strings.Cut(rest, ".")
+	if !ok || name == "" || !g.isSuffix(suffix) {
+		return nil, Target{}
+	}
+	return g.fronts[kind], Target{Name: name, Host: host, Path: pathOf(r)}
+}
+
+// isSuffix says whether a name that ends so is the node's: by its own domain, or
+// by AWS's, which programs in cells have written into them.
+func (g *Gate) isSuffix(suffix string) bool {
+	for _, own := range g.suffixes {
+		if suffix == own {
+			return true
+		}
+	}
+	_, zone, _ := strings.Cut(suffix, ".") // of REGION.amazonaws.com
+	return zone == "amazonaws.com" || zone == "on.aws" || zone == "amazoncognito.com"
+}
+
+// byPath finds the fronts that the path means.
+func (g *Gate) byPath(host string, r *http.Request) ([]Front, Target) {
+	rest, ok := strings.CutPrefix(pathOf(r), pathPrefix)
+	if !ok {
+		return nil, Target{}
+	}
+	kind, rest, _ := strings.Cut(rest, "/")
+	name, path, _ := strings.Cut(rest, "/")
+	return g.fronts[kind], Target{Name: name, Host: host, Path: "/" + path}
+}
+
+// pathOf is the path as it was sent.
+func pathOf(r *http.Request) string {
+	if p := r.URL.EscapedPath(); strings.HasPrefix(p, "/") {
+		return p
+	}
+	return "/"
+}
+
+func hostOf(r *http.Request) string {
+	host := r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	return strings.ToLower(strings.TrimSuffix(host, "."))
+}
