@@ -95,7 +95,7 @@ func (d *Dialer) lookup(ctx context.Context, host string) ([]netip.Addr, error) 
 
 // decide tells whether a connection that was asked for by a host may go to a.
 func (d *Dialer) decide(host string, a netip.Addr, port uint16) error {
-	to := real(a)
+	to := Real(a)
 	if never(to) || never(a.Unmap()) {
 		return fmt.Errorf("%w: %s", ErrRefused, a)
 	}
@@ -104,7 +104,7 @@ func (d *Dialer) decide(host string, a netip.Addr, port uint16) error {
 			return nil
 		}
 	}
-	if !public(to) || d.isOwn(to) {
+	if !Public(to) || d.isOwn(to) {
 		return fmt.Errorf("%w: %s is %s; --allow-outgoing %s allows it", ErrRefused, host, a, net.JoinHostPort(host, strconv.Itoa(int(port))))
 	}
 	return nil

@@ -46,8 +46,8 @@ func prefixes(texts ...string) []netip.Prefix {
 	return all
 }
 
-// real is the address that is reached in the end by connecting to a.
-func real(a netip.Addr) netip.Addr {
+// Real is the address that is reached in the end by connecting to a.
+func Real(a netip.Addr) netip.Addr {
 	a = a.Unmap()
 	if nat64.Contains(a) {
 		b := a.As16()
@@ -56,8 +56,8 @@ func real(a netip.Addr) netip.Addr {
 	return a
 }
 
-// public tells whether an address that real gave is of the public internet.
-func public(a netip.Addr) bool {
+// Public tells whether an address that [Real] gave is of the public internet.
+func Public(a netip.Addr) bool {
 	if a.Zone() != "" || a.Is6() && !global.Contains(a) {
 		return false
 	}
