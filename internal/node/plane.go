@@ -115,6 +115,7 @@ func (p *plane) build() (err error) {
 		Runtimes:    set,
 		Code:        p.code,
 		OpenCode:    p.node.lambda.OpenCode,
+		SealedCode:  p.node.lambda.CellCode,
 		Credentials: p.node.lambda.Credentials,
 		Environment: p.node.lambda.CellEnvironment,
 		ServePlatform: func(l net.Listener, who invoke.CellIdentity) {

@@ -6,6 +6,7 @@
 package customerkey
 
 import (
+	"bytes"
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
@@ -74,11 +75,17 @@ func Open(ctx context.Context, d *door.Door, as *door.Principal, with Context, s
 	if err != nil {
 		return nil, err
 	}
-	text, err := aead.Open(nil, nonce(aead), s.Text, nil)
+	return OpenText(aead, bytes.Clone(s.Text))
+}
+
+// OpenText opens what Seal made of a text, in text's own memory, with what
+// Unwrap gave. The error is ErrDamaged.
+func OpenText(aead cipher.AEAD, text []byte) ([]byte, error) {
+	opened, err := aead.Open(text[:0], nonce(aead), text, nil)
 	if err != nil {
 		return nil, ErrDamaged
 	}
-	return text, nil
+	return opened, nil
 }
 
 func newAEAD(key []byte) (cipher.AEAD, error) {

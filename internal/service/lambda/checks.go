@@ -69,7 +69,7 @@ func (e extras) check() error {
 }
 
 // elsewhere is where a request says its code lies, other than in the call.
-type elsewhere struct{ bucket, key, image, kmsKey *string }
+type elsewhere struct{ bucket, key, image *string }
 
 // check refuses code that is not in the call itself.
 func (e elsewhere) check() error {
@@ -78,8 +78,6 @@ func (e elsewhere) check() error {
 		return unavailable("code in S3", "send the package itself (ZipFile; aws lambda … --zip-file fileb://function.zip)")
 	case val(e.image) != "":
 		return unavailable("container images", "send a zip package for one of the runtimes that cloister doctor lists")
-	case val(e.kmsKey) != "":
-		return unavailable("customer keys yet", "leave out SourceKMSKeyArn; everything is sealed under the node's own key")
 	}
 	return nil
 }

@@ -20,16 +20,25 @@ const maxZip = 52428800
 
 func newID() string { return uuid.NewString() }
 
-// withCode checks a package, stores it and runs commit, which refers to it. A
-// package that commit did not come to refer to is removed again.
-func (s *Service) withCode(ctx context.Context, zip []byte, commit func(codeRef) error) error {
+// withCode checks a package, stores it under the customer's key if there is one,
+// and runs commit, which refers to it. A package that commit did not come to
+// refer to is removed again.
+func (s *Service) withCode(ctx context.Context, zip []byte, key codeKey, commit func(codeRef) error) error {
 	code := codeRef{ID: blob.NewID(), SHA256: digest(zip), Size: int64(len(zip))}
 	unpacked, err := s.checkZip(ctx, code.ID, zip)
 	if err != nil {
 		return err
 	}
 	code.Unpacked = unpacked
-	if err := s.upload(ctx, code, zip, commit); err != nil {
+	content := zip
+	if key.arn != "" {
+		sealed, err := s.sealCode(ctx, key, zip)
+		if err != nil {
+			return err
+		}
+		content, code.Under = sealed.Text, &sealed.Wrapped
+	}
+	if err := s.upload(ctx, code, content, commit); err != nil {
 		// An error may follow a commit that took place (a disk that failed, an
 		// audit file that could not be written): only the store knows.
 		s.sweep([]string{code.ID})
@@ -38,10 +47,10 @@ func (s *Service) withCode(ctx context.Context, zip []byte, commit func(codeRef)
 	return nil
 }
 
-func (s *Service) upload(ctx context.Context, code codeRef, zip []byte, commit func(codeRef) error) error {
+func (s *Service) upload(ctx context.Context, code codeRef, content []byte, commit func(codeRef) error) error {
 	s.uploads.begin(code.ID)
 	defer s.uploads.end(code.ID)
-	if _, err := s.blobs.Put(ctx, code.ID, bytes.NewReader(zip)); err != nil {
+	if _, err := s.blobs.Put(ctx, code.ID, bytes.NewReader(content)); err != nil {
 		return err
 	}
 	return commit(code)

@@ -49,7 +49,7 @@ func TestCodeThatWasCommittedStaysWhateverIsAnswered(t *testing.T) {
 	h := newHarness(t)
 	h.create("f", "one")
 	lost := errors.New("the answer is lost")
-	err := h.lambda.withCode(context.Background(), zipOf("two"), func(code codeRef) error {
+	err := h.lambda.withCode(context.Background(), zipOf("two"), codeKey{}, func(code codeRef) error {
 		h.must(h.DB.Update(context.Background(), func(tx *store.Tx) error {
 			f := ref{Account: "123456789012", Region: "us-east-1", Name: "f"}
 			v, err := latestOf(tx, f, nil)

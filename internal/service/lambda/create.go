@@ -44,7 +44,7 @@ func (s *Service) createFunction(c *door.Call, in *api.CreateFunctionRequest) (*
 		return nil, err
 	}
 	var out *api.FunctionConfiguration
-	err = s.withCode(c, in.Code.ZipFile, func(code codeRef) error {
+	err = s.withCode(c, in.Code.ZipFile, codeKey{f, val(in.Code.SourceKMSKeyArn)}, func(code codeRef) error {
 		v.Code = code
 		scan, err := s.scanOf(c, guardrail.CodeSecret, in.Code.ZipFile)
 		if err != nil {
@@ -89,7 +89,7 @@ func (s *Service) checkCreate(c *door.Call, in *api.CreateFunctionRequest) (ref,
 	}
 	err = firstError(
 		func() error {
-			return elsewhere{in.Code.S3Bucket, in.Code.S3Key, in.Code.ImageUri, in.Code.SourceKMSKeyArn}.check()
+			return elsewhere{in.Code.S3Bucket, in.Code.S3Key, in.Code.ImageUri}.check()
 		},
 		func() error { return checkGiven(in.Code.ZipFile) },
 		func() error {

@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"log/slog"
+	"net/http"
 
 	"cloister/internal/awsapi"
 	kmsapi "cloister/internal/awsapi/kms"
@@ -90,7 +92,10 @@ func (s *Service) reveal(c *door.Call, f ref, answer *shown, failed error) (*api
 	env, err := s.openEnvironment(c, c.Principal, f, answer.version)
 	answer.as.Environment = &api.EnvironmentResponse{Variables: env}
 	if err != nil {
-		code, message := kmsError(err)
+		code, message, ok := kmsError(err)
+		if !ok { // one function of a list must not take the others away
+			code, message = "KMSInternalException", keyServiceFailed
+		}
 		answer.as.Environment.Error = &api.EnvironmentError{
 			ErrorCode: ptr(code),
 			Message:   ptr("Lambda was unable to decrypt your environment variables because " + keyTrouble(code) + ". Please check your KMS key settings. KMS Exception: " + code + " KMS Message: " + message),
@@ -156,13 +161,23 @@ func (n *nextEnvironment) set(v *version) error {
 
 // keyRefused is the error of a configuration whose key cannot be used.
 func keyRefused(operation string, err error) error {
-	code, message := kmsError(err)
+	code, message, ok := kmsError(err)
+	if !ok {
+		return keyServiceError(err)
+	}
 	return fail("InvalidParameterValueException", "Lambda was unable to configure access to your environment variables because the KMS key is invalid for %s. Please check your KMS key settings. KMS Exception: %s KMS Message: %s", operation, code, message)
 }
 
 // environmentError is the error of an invocation whose environment does not open.
-func environmentError(err error) error {
-	code, message := kmsError(err)
+func environmentError(err error) error { return startRefused("the environment variables", err) }
+
+// startRefused is the error of an invocation for which what is under a key does
+// not open.
+func startRefused(what string, err error) error {
+	code, message, ok := kmsError(err)
+	if !ok {
+		return keyServiceError(err)
+	}
 	ours := map[string]string{
 		"AccessDeniedException": "KMSAccessDeniedException", "DisabledException": "KMSDisabledException",
 		"KMSInvalidStateException": "KMSInvalidStateException", "NotFoundException": "KMSNotFoundException",
@@ -170,7 +185,22 @@ func environmentError(err error) error {
 	if ours == "" {
 		return err
 	}
-	return fail(ours, "Lambda was unable to decrypt the environment variables because %s. Please check the function's KMS key settings. KMS Exception: %s KMS Message: %s", keyTrouble(code), code, message)
+	return fail(ours, "Lambda was unable to decrypt %s because %s. Please check the function's KMS key settings. KMS Exception: %s KMS Message: %s", what, keyTrouble(code), code, message)
+}
+
+const keyServiceFailed = "The Key Management Service could not answer. The node's own log says why."
+
+// keyServiceError is the error of a call for which the Key Management Service
+// failed, which is not the caller's fault. Its own code is none of Lambda's.
+func keyServiceError(err error) error {
+	var wire *awsapi.Error
+	if !errors.As(err, &wire) {
+		return err
+	}
+	slog.Error("what is under a customer's key could not be had", "error", err)
+	e := awsapi.Errorf("ServiceException", keyServiceFailed).With("Type", "Service")
+	e.Status, e.Cause = http.StatusInternalServerError, err
+	return e
 }
 
 // keyTrouble says in words what the Key Management Service said in a code.
@@ -186,14 +216,16 @@ func keyTrouble(code string) string {
 	return "KMS access was denied"
 }
 
-// kmsError is the error of a call to the Key Management Service in its words.
-func kmsError(err error) (code, message string) {
+// kmsError is a refusal of the Key Management Service in its words. What is no
+// refusal (a disk that failed, a service that is not well, a caller who left)
+// is nothing that the request could be blamed for: false.
+func kmsError(err error) (code, message string, ok bool) {
 	var wire *awsapi.Error
-	if !errors.As(err, &wire) {
-		return "KMSInternalException", err.Error()
+	if !errors.As(err, &wire) || wire.Status >= http.StatusInternalServerError {
+		return "", "", false
 	}
 	if wire.Code == "AccessDenied" {
-		return "AccessDeniedException", wire.Message
+		return "AccessDeniedException", wire.Message, true
 	}
-	return wire.Code, wire.Message
+	return wire.Code, wire.Message, true
 }

@@ -39,9 +39,13 @@ func (s *Service) getFunction(c *door.Call, in *api.GetFunctionRequest) (*api.Ge
 		return nil, err
 	}
 	fn := t.function
+	location := &api.FunctionCodeLocation{RepositoryType: ptr("S3")}
+	if under := t.version.Code.Under; under != nil {
+		location.SourceKMSKeyArn = ptr(under.Key)
+	}
 	out := &api.GetFunctionResponse{
 		Configuration: configuration,
-		Code:          &api.FunctionCodeLocation{RepositoryType: ptr("S3")},
+		Code:          location,
 	}
 	if len(fn.Tags) > 0 {
 		out.Tags = fn.Tags

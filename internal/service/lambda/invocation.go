@@ -148,12 +148,15 @@ func invokeError(err error) error {
 	var throttled *invoke.ThrottleError
 	var start *invoke.StartError
 	var environment *invoke.EnvironmentError
+	var code *invoke.CodeError
 	switch {
 	case errors.As(err, &throttled):
 		e := fail("TooManyRequestsException", "Rate Exceeded.")
 		return withReason(e, throttled.Reason)
 	case errors.As(err, &environment):
 		return environmentError(environment.Err)
+	case errors.As(err, &code):
+		return codeError(code.Err)
 	case errors.As(err, &start):
 		return cannotStart(start)
 	case errors.Is(err, invoke.ErrShuttingDown):

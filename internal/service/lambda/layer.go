@@ -30,7 +30,7 @@ func (s *Service) publishLayer(c *door.Call, in *api.PublishLayerVersionRequest)
 		Layer: l.Name, Description: val(in.Description), License: in.LicenseInfo,
 		Runtimes: in.CompatibleRuntimes, Architectures: in.CompatibleArchitectures, Created: c.Time,
 	}
-	err = s.withCode(c, in.Content.ZipFile, func(code codeRef) error {
+	err = s.withCode(c, in.Content.ZipFile, codeKey{}, func(code codeRef) error {
 		scan, err := s.scanOf(c, guardrail.LayerSecret, in.Content.ZipFile)
 		if err != nil {
 			return err

@@ -79,6 +79,7 @@ type codeRef struct {
 	Size   int64  // of the archive, in bytes
 	// Unpacked is what its files take together, in bytes.
 	Unpacked int64
+	Under    *customerkey.Wrapped // the customer's key that the blob is under; nil: none
 }
 
 // layerRef is a layer as a function uses it: it goes on working when the layer

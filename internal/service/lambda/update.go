@@ -7,6 +7,7 @@ import (
 
 	api "cloister/internal/awsapi/lambda"
 	"cloister/internal/door"
+	"cloister/internal/door/customerkey"
 	"cloister/internal/guardrail"
 	"cloister/internal/store"
 )
@@ -17,7 +18,7 @@ func (s *Service) updateFunctionCode(c *door.Call, in *api.UpdateFunctionCodeReq
 		return nil, err
 	}
 	err = firstError(
-		func() error { return elsewhere{in.S3Bucket, in.S3Key, in.ImageUri, in.SourceKMSKeyArn}.check() },
+		func() error { return elsewhere{in.S3Bucket, in.S3Key, in.ImageUri}.check() },
 		func() error { return checkGiven(in.ZipFile) },
 		func() error { return checkArchitectures(in.Architectures) },
 		func() error {
@@ -31,7 +32,7 @@ func (s *Service) updateFunctionCode(c *door.Call, in *api.UpdateFunctionCodeReq
 		return s.dryUpdate(c, f, in)
 	}
 	var out *shown
-	err = s.withCode(c, in.ZipFile, func(code codeRef) error {
+	err = s.withCode(c, in.ZipFile, codeKey{f, val(in.SourceKMSKeyArn)}, func(code codeRef) error {
 		scan, err := s.scanOf(c, guardrail.CodeSecret, in.ZipFile)
 		if err != nil {
 			return err
@@ -49,6 +50,11 @@ func (s *Service) dryUpdate(c *door.Call, f ref, in *api.UpdateFunctionCodeReque
 	var out *shown
 	if _, err := s.checkZip(c, newID(), in.ZipFile); err != nil {
 		return nil, err
+	}
+	if key := val(in.SourceKMSKeyArn); key != "" {
+		if _, err := s.sealCode(c, codeKey{f, key}, nil); err != nil {
+			return nil, err
+		}
 	}
 	err := c.View(func(r store.Reader) error {
 		v, err := latestOf(r, f, in.RevisionId)
@@ -138,6 +144,9 @@ func (v *version) sameAs(other *version) bool { return reflect.DeepEqual(v.conte
 func (v *version) content() version {
 	c := *v
 	c.Number, c.Modified, c.RevisionID, c.PublishedAs, c.Code.ID = 0, time.Time{}, "", 0, ""
+	if c.Code.Under != nil {
+		c.Code.Under = &customerkey.Wrapped{Key: c.Code.Under.Key} // its ciphertext is another each time
+	}
 	return c
 }
 

@@ -31,6 +31,15 @@ func (e *EnvironmentError) Error() string { return fmt.Sprintf("open the environ
 // Unwrap gives the reason.
 func (e *EnvironmentError) Unwrap() error { return e.Err }
 
+// CodeError says that a function's package could not be opened for a cell; it is
+// wrapped by a StartError.
+type CodeError struct{ Err error }
+
+func (e *CodeError) Error() string { return fmt.Sprintf("open the code: %v", e.Err) }
+
+// Unwrap gives the reason.
+func (e *CodeError) Unwrap() error { return e.Err }
+
 // StartError says that no cell could be started: the code cannot be had, the
 // kernel cannot contain it (it wraps *cell.UnavailableError), or the runtime
 // has gone. It is never the function's fault.

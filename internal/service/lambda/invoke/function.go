@@ -27,11 +27,13 @@ type Function struct {
 	TmpMB    int           // of /tmp; 0: 512
 	Timeout  time.Duration // of one invocation, 1 s to 15 min
 
-	Env      map[string]string // the function's own variables; reserved names are refused where they are set
-	OpenEnv  bool              // Env is not all of it, or not as it is: Options.Environment gives it
-	RoleARN  string
-	CodeID   string   // names the package to Options.OpenCode; a content hash
-	LayerIDs []string // merged under /opt, later ones over earlier ones
+	Env     map[string]string // the function's own variables; reserved names are refused where they are set
+	OpenEnv bool              // Env is not all of it, or not as it is: Options.Environment gives it
+	RoleARN string
+	// SealedCode: Options.SealedCode opens the package, not Options.OpenCode.
+	SealedCode bool
+	CodeID     string   // names the package to Options.OpenCode; a content hash
+	LayerIDs   []string // merged under /opt, later ones over earlier ones
 
 	// Reserved is the reserved concurrency, 0 to refuse every call, or
 	// Unreserved. It may differ between snapshots of one Revision: the one

@@ -21,6 +21,11 @@ type Options struct {
 	Code      *codepkg.Cache // unpacked packages and layers
 	OpenCode  codepkg.Source // the archive of a CodeID or LayerID
 
+	// SealedCode asks, for a new cell, for the key of the package of a function
+	// that says SealedCode, and gives what opens the package; such a function
+	// does not start without.
+	SealedCode func(ctx context.Context, fn *Function) (codepkg.Source, error)
+
 	// Credentials gives a new cell the credentials of the function's role. It
 	// is called once for each cell, off the warm path.
 	Credentials func(ctx context.Context, fn *Function) (Credentials, error)

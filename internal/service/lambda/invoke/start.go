@@ -15,6 +15,7 @@ import (
 
 	"cloister/internal/cell"
 	"cloister/internal/redact"
+	"cloister/internal/service/lambda/codepkg"
 	"cloister/internal/service/lambda/runtimes"
 	"cloister/internal/service/lambda/secretsapi"
 )
@@ -52,7 +53,11 @@ func (f *Fleet) newInstance(fn *Function) (*instance, error) {
 // hold keeps the unpacked code and layers in place.
 func (in *instance) hold(ctx context.Context) error {
 	o := &in.fleet.o
-	code, err := o.Code.Acquire(ctx, in.fn.CodeID, o.OpenCode)
+	open, err := in.codeSource(ctx)
+	if err != nil {
+		return err
+	}
+	code, err := o.Code.Acquire(ctx, in.fn.CodeID, open)
 	if err != nil {
 		return fmt.Errorf("unpack the code of %s: %w", in.fn.Name, err)
 	}
@@ -66,6 +71,22 @@ func (in *instance) hold(ctx context.Context) error {
 	}
 	in.refs = append(in.refs, layers)
 	return nil
+}
+
+// codeSource is what opens the package, should it not be unpacked yet.
+func (in *instance) codeSource(ctx context.Context) (codepkg.Source, error) {
+	o := &in.fleet.o
+	if !in.fn.SealedCode {
+		return o.OpenCode, nil
+	}
+	if o.SealedCode == nil {
+		return nil, &CodeError{errors.New("nothing here can open it")}
+	}
+	open, err := o.SealedCode(ctx, in.fn)
+	if err != nil {
+		return nil, &CodeError{err}
+	}
+	return open, nil
 }
 
 func randomHex() string {
