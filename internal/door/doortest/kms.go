@@ -32,9 +32,7 @@ func (h *Harness) NewKMS(service, managed string) *KMS {
 		return k.need(c, "kms:Encrypt", *in.KeyId, in.EncryptionContext)
 	}), k.encrypt)
 	door.Act(h.Door, kms.OpDecrypt, door.Permission(func(c *door.Call, _ store.Reader, in *kms.DecryptRequest) ([]door.Need, error) {
-		var sealed sealedText
-		_ = json.Unmarshal(in.CiphertextBlob, &sealed)
-		return k.need(c, "kms:Decrypt", sealed.KeyID, in.EncryptionContext)
+		return k.need(c, "kms:Decrypt", KeyOf(in.CiphertextBlob), in.EncryptionContext)
 	}), k.decrypt)
 	return k
 }
@@ -44,6 +42,13 @@ type sealedText struct {
 	KeyID   string
 	Context map[string]string
 	Data    []byte
+}
+
+// KeyOf is the key that a ciphertext of a KMS of tests is under.
+func KeyOf(ciphertext []byte) string {
+	var sealed sealedText
+	_ = json.Unmarshal(ciphertext, &sealed)
+	return sealed.KeyID
 }
 
 func (k *KMS) need(c *door.Call, action, keyID string, context map[string]string) ([]door.Need, error) {

@@ -24,16 +24,21 @@ func (s *secret) encryptionContext(version string) map[string]string {
 	return map[string]string{"SecretARN": s.arn(), "SecretVersionId": version}
 }
 
+// keyOf is what KMS is told of a secret's key.
+func keyOf(keyID string) string {
+	if keyID == "" {
+		return managedKey
+	}
+	return keyID
+}
+
 // seal puts a value under a new data key, which KMS makes for the caller.
 func (s *Service) seal(c *door.Call, row *secret, version, keyID string, v content) (*value, error) {
-	if keyID == "" {
-		keyID = managedKey
-	}
 	key, err := door.Do(c, s.door, c.Principal, kms.OpGenerateDataKey, &kms.GenerateDataKeyRequest{
-		KeyId: &keyID, KeySpec: ptr("AES_256"), EncryptionContext: row.encryptionContext(version),
+		KeyId: ptr(keyOf(keyID)), KeySpec: ptr("AES_256"), EncryptionContext: row.encryptionContext(version),
 	})
 	if err != nil {
-		return nil, kmsError(err, "EncryptionFailure", "Secrets Manager can't encrypt the protected secret text using the provided KMS key. Check that the KMS key is available, enabled, and not in an invalid state.")
+		return nil, encryptionFailure(err)
 	}
 	defer clear(key.Plaintext)
 	aead, err := newAEAD(key.Plaintext)
@@ -43,16 +48,25 @@ func (s *Service) seal(c *door.Call, row *secret, version, keyID string, v conte
 	return &value{Key: key.CiphertextBlob, Sealed: aead.Seal(nil, nil, v.bytes, []byte(row.arn()+" "+version)), Binary: v.binary}, nil
 }
 
-// open gives a value, if KMS opens its data key for the caller.
-func (s *Service) open(c *door.Call, row *secret, version string, v *value) (content, error) {
+// unwrap gives a value's data key, if KMS opens it for the caller.
+func (s *Service) unwrap(c *door.Call, row *secret, version string, wrapped []byte) ([]byte, error) {
 	key, err := door.Do(c, s.door, c.Principal, kms.OpDecrypt, &kms.DecryptRequest{
-		CiphertextBlob: v.Key, EncryptionContext: row.encryptionContext(version),
+		CiphertextBlob: wrapped, EncryptionContext: row.encryptionContext(version),
 	})
 	if err != nil {
-		return content{}, kmsError(err, "DecryptionFailure", "Secrets Manager can't decrypt the protected secret text using the provided KMS key.")
+		return nil, kmsError(err, "DecryptionFailure", "Secrets Manager can't decrypt the protected secret text using the provided KMS key.")
 	}
-	defer clear(key.Plaintext)
-	aead, err := newAEAD(key.Plaintext)
+	return key.Plaintext, nil
+}
+
+// open gives a value, if KMS opens its data key for the caller.
+func (s *Service) open(c *door.Call, row *secret, version string, v *value) (content, error) {
+	key, err := s.unwrap(c, row, version, v.Key)
+	if err != nil {
+		return content{}, err
+	}
+	defer clear(key)
+	aead, err := newAEAD(key)
 	if err != nil {
 		return content{}, err
 	}
@@ -66,6 +80,10 @@ func newAEAD(key []byte) (cipher.AEAD, error) {
 		return nil, err
 	}
 	return cipher.NewGCMWithRandomNonce(block)
+}
+
+func encryptionFailure(err error) error {
+	return kmsError(err, "EncryptionFailure", "Secrets Manager can't encrypt the protected secret text using the provided KMS key. Check that the KMS key is available, enabled, and not in an invalid state.")
 }
 
 // kmsError is what callers are told of what KMS refused.

@@ -48,7 +48,7 @@ func (s *Service) restoreSecret(c *door.Call, tx *store.Tx, in *api.RestoreSecre
 		return nil, err
 	}
 	row.Deleted, row.Purge = time.Time{}, time.Time{}
-	if err := s.plan(tx, row, c.Time); err != nil {
+	if err := s.reschedule(tx, row, c.Time); err != nil {
 		return nil, err
 	}
 	return &api.RestoreSecretResponse{ARN: ptr(row.arn()), Name: &row.Name}, put(tx, row)

@@ -41,6 +41,11 @@ func badParameter(format string, args ...any) error {
 	return awsapi.Errorf("InvalidParameterException", format, args...)
 }
 
+// overQuota begins with AWS's words and tells which quota.
+func overQuota(format string, args ...any) error {
+	return awsapi.Errorf("LimitExceededException", "The request failed because it would exceed one of the Secrets Manager quotas: "+format+".", args...)
+}
+
 func marked() error {
 	return badRequest("You can't perform this operation on the secret because it was marked for deletion.")
 }

@@ -21,6 +21,9 @@ import (
 // start is the time at which every test begins.
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
+// neighbour is another account, whose secrets the function rotates too.
+const neighbour = "210987654321"
+
 const function = "arn:aws:lambda:us-east-1:123456789012:function:rotate"
 
 // harness is the service behind a real door, with a clock that only tests move
@@ -62,6 +65,13 @@ func (h *harness) restart() {
 		return
 	}
 	h.service.wake, h.service.read = s.wake, s.read
+	h.pass(lease)
+}
+
+// rotateDue does all rotations that are due.
+func (h *harness) rotateDue(ctx context.Context) {
+	h.service.startDue(ctx)
+	h.service.lanes.all.Wait()
 }
 
 func (h *harness) now() time.Time {
@@ -90,10 +100,10 @@ func (h *harness) check(t fataler) {
 }
 
 // registerLambda puts a Lambda behind the door that has one function, which
-// Secrets Manager may invoke for this account's secrets.
+// Secrets Manager may invoke for the secrets of this account and its neighbour.
 func (h *harness) registerLambda() {
 	door.Act(h.Door, lambda.OpInvoke, door.Permission(func(c *door.Call, _ store.Reader, in *lambda.InvocationRequest) ([]door.Need, error) {
-		p, err := policy.Parse(policy.KindResource, []byte(`{"Statement":{"Effect":"Allow","Principal":{"Service":"secretsmanager.amazonaws.com"},"Action":"lambda:InvokeFunction","Resource":"`+function+`","Condition":{"ArnLike":{"aws:SourceArn":"arn:aws:secretsmanager:us-east-1:123456789012:secret:*"},"StringEquals":{"aws:SourceAccount":"123456789012"}}}}`))
+		p, err := policy.Parse(policy.KindResource, []byte(`{"Statement":{"Effect":"Allow","Principal":{"Service":"secretsmanager.amazonaws.com"},"Action":"lambda:InvokeFunction","Resource":"`+function+`","Condition":{"ArnLike":{"aws:SourceArn":"arn:aws:secretsmanager:us-east-1:*:secret:*"},"StringEquals":{"aws:SourceAccount":["123456789012","`+neighbour+`"]}}}}`))
 		return []door.Need{{Action: "lambda:InvokeFunction", Resource: *in.FunctionName, ResourcePolicy: &policy.Named{Name: function, Policy: p}}}, err
 	}), func(c *door.Call, in *lambda.InvocationRequest) (*lambda.InvocationResponse, error) {
 		if *in.FunctionName != function {
@@ -120,15 +130,19 @@ func (h *harness) registerLambda() {
 
 // rotationFunction does the four steps as AWS's templates do, as root.
 func (h *harness) rotationFunction(e event) (failed bool, stop error) {
+	return h.rotationStep(h.root, e)
+}
+
+func (h *harness) rotationStep(who *door.Principal, e event) (failed bool, stop error) {
 	get := func(stage string) (*api.GetSecretValueResponse, error) {
-		return try(h, h.root, api.OpGetSecretValue, &api.GetSecretValueRequest{SecretId: &e.SecretID, VersionId: nil, VersionStage: &stage})
+		return try(h, who, api.OpGetSecretValue, &api.GetSecretValueRequest{SecretId: &e.SecretID, VersionId: nil, VersionStage: &stage})
 	}
 	switch e.Step {
 	case "createSecret":
-		if _, err := try(h, h.root, api.OpGetSecretValue, &api.GetSecretValueRequest{SecretId: &e.SecretID, VersionId: &e.ClientRequestToken, VersionStage: ptr(pending)}); err == nil {
+		if _, err := try(h, who, api.OpGetSecretValue, &api.GetSecretValueRequest{SecretId: &e.SecretID, VersionId: &e.ClientRequestToken, VersionStage: ptr(pending)}); err == nil {
 			return false, nil
 		}
-		_, err := try(h, h.root, api.OpPutSecretValue, &api.PutSecretValueRequest{
+		_, err := try(h, who, api.OpPutSecretValue, &api.PutSecretValueRequest{
 			SecretId: &e.SecretID, ClientRequestToken: &e.ClientRequestToken, SecretString: ptr("new for " + e.ClientRequestToken), VersionStages: []string{pending},
 		})
 		return err != nil, nil
@@ -143,7 +157,7 @@ func (h *harness) rotationFunction(e event) (failed bool, stop error) {
 		if *now.VersionId == e.ClientRequestToken {
 			return false, nil
 		}
-		_, err = try(h, h.root, api.OpUpdateSecretVersionStage, &api.UpdateSecretVersionStageRequest{
+		_, err = try(h, who, api.OpUpdateSecretVersionStage, &api.UpdateSecretVersionStageRequest{
 			SecretId: &e.SecretID, VersionStage: ptr(current), MoveToVersionId: &e.ClientRequestToken, RemoveFromVersionId: now.VersionId,
 		})
 		return err != nil, nil

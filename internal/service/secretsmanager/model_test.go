@@ -152,17 +152,17 @@ func TestOldVersionsAreForgotten(t *testing.T) {
 	count := func() int {
 		return len(do(h, t, api.OpListSecretVersionIds, &api.ListSecretVersionIdsRequest{SecretId: ptr("s"), IncludeDeprecated: ptr(true), MaxResults: ptr(int64(100))}).Versions)
 	}
-	for i := range versionsKept - 1 {
+	for i := range maxVersions - 1 {
 		do(h, t, api.OpPutSecretValue, &api.PutSecretValueRequest{SecretId: ptr("s"), SecretString: ptr(fmt.Sprint(i))})
 	}
-	if n := count(); n != versionsKept {
+	if n := count(); n != maxVersions {
 		t.Errorf("%d versions", n)
 	}
 	h.pass(25 * time.Hour)
 	for range 3 {
 		do(h, t, api.OpPutSecretValue, &api.PutSecretValueRequest{SecretId: ptr("s"), SecretString: ptr("x")})
 	}
-	if n := count(); n != versionsKept {
+	if n := count(); n != maxVersions {
 		t.Errorf("%d versions a day later", n)
 	}
 	h.check(t)

@@ -18,11 +18,14 @@ import (
 // that is neither has none.
 type job struct {
 	Account, Region, Name, Suffix string
-	Due                           time.Time
-	Token                         string // of the version that is being made; "" before it begins
-	Step                          int    // of steps, the next to do
-	Failed                        int    // attempts
+	Due                           time.Time // while somebody holds it, the end of the lease
+	Holder                        string    // names the claim under which it is done; "" for nobody's
+	Token                         string    // of the version that is being made; "" before it begins
+	Step                          int       // of steps, the next to do
+	Failed                        int       // attempts
 }
+
+func (j *job) key() store.Key { return store.K(j.Account, j.Region, j.Name) }
 
 // principal is Secrets Manager acting for a secret.
 func (s *secret) principal() *door.Principal {
@@ -64,7 +67,7 @@ func (s *Service) rotateSecret(c *door.Call, in *api.RotateSecretRequest) (*api.
 			out.VersionId = &token
 			return s.begin(tx, row, token, c.Time)
 		}
-		if err := s.plan(tx, row, c.Time); err != nil {
+		if err := s.reschedule(tx, row, c.Time); err != nil {
 			return err
 		}
 		return put(tx, row)
@@ -86,10 +89,12 @@ func (s *Service) mayInvoke(c *door.Call, row *secret, function string) error {
 // begin makes the version of a rotation and puts its job in the queue. A
 // rotation whose AWSPENDING version never became AWSCURRENT is taken up again.
 func (s *Service) begin(tx *store.Tx, row *secret, token string, at time.Time) error {
-	if j, err := jobs.Get(tx, row.key()); err == nil && j.Token != "" {
-		return badRequest("A previous rotation isn't complete. That rotation will be reattempted.")
-	} else if err != nil && !errors.Is(err, store.ErrNotFound) {
+	underWay, err := isUnderWay(tx, row)
+	if err != nil {
 		return err
+	}
+	if underWay {
+		return badRequest("A previous rotation isn't complete. That rotation will be reattempted.")
 	}
 	if left := row.at(pending); left != nil && !slices.Contains(left.Stages, current) {
 		token = left.ID
@@ -99,13 +104,40 @@ func (s *Service) begin(tx *store.Tx, row *secret, token string, at time.Time) e
 	}
 	row.add(token, at)
 	row.move(pending, row.version(token))
+	if err := makeRoom(tx, row, at); err != nil {
+		return err
+	}
 	_, row.Rotation.Next = row.Rotation.Rules.next(at)
-	tx.Defer(s.awaken)
+	tx.Defer(func() { s.awaken(row.Account) })
 	return errors.Join(put(tx, row), jobs.Put(tx, row.key(), row.job(at, token)))
 }
 
 func (s *secret) job(due time.Time, token string) *job {
 	return &job{Account: s.Account, Region: s.Region, Name: s.Name, Suffix: s.Suffix, Due: due, Token: token}
+}
+
+// isUnderWay tells whether a rotation of a secret has begun and not ended.
+func isUnderWay(r store.Reader, row *secret) (bool, error) {
+	j, err := jobs.Get(r, row.key())
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && j.Token != "", err
+}
+
+// reschedule plans the next rotation by rules that may be new. One that is under
+// way goes on, and plans the next when it ends. It changes row, which the caller
+// puts.
+func (s *Service) reschedule(tx *store.Tx, row *secret, at time.Time) error {
+	underWay, err := isUnderWay(tx, row)
+	if err != nil {
+		return err
+	}
+	if underWay {
+		_, row.Rotation.Next = row.Rotation.Rules.next(at)
+		return nil
+	}
+	return s.plan(tx, row, at)
 }
 
 // plan puts the next rotation of a secret in the queue, in place of what is

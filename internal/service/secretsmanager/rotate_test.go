@@ -3,11 +3,19 @@ package secretsmanager
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime"
 	"slices"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	api "cloister/internal/awsapi/secretsmanager"
+	"cloister/internal/door"
+	"cloister/internal/door/doortest"
+	"cloister/internal/store"
+	"cloister/policy"
 )
 
 func rotating(h *harness) {
@@ -28,7 +36,7 @@ func TestRotationDoesItsSteps(t *testing.T) {
 	h := newHarness(t)
 	h.invoke = h.rotationFunction
 	rotating(h)
-	h.service.rotateDue(t.Context())
+	h.rotateDue(t.Context())
 	var asked []string
 	for _, e := range h.events {
 		asked = append(asked, e.Step)
@@ -58,11 +66,11 @@ func TestRotationSurvivesAKill(t *testing.T) {
 				return h.rotationFunction(e)
 			}
 			rotating(h)
-			h.service.rotateDue(ctx)
+			h.rotateDue(ctx)
 			h.check(t)
 			h.invoke = h.rotationFunction
 			h.restart()
-			h.service.rotateDue(t.Context())
+			h.rotateDue(t.Context())
 			if !rotated(h) {
 				t.Errorf("killed in %s (done: %v): it was not rotated", steps[step], done)
 			}
@@ -93,7 +101,7 @@ func TestRotationIsTriedAgain(t *testing.T) {
 			t.Fatal("too early")
 		}
 		h.pass(wait)
-		h.service.rotateDue(t.Context())
+		h.rotateDue(t.Context())
 	}
 	if !rotated(h) || failures != 3 {
 		t.Errorf("not rotated after %d failures", failures)
@@ -107,19 +115,19 @@ func TestRotationGivesUp(t *testing.T) {
 	h.invoke = func(event) (bool, error) { return true, nil }
 	rotating(h)
 	for range 12 {
-		h.service.rotateDue(t.Context())
+		h.rotateDue(t.Context())
 		h.pass(time.Hour)
 	}
 	if n := len(h.events); n != attempts {
 		t.Errorf("%d attempts", n)
 	}
 	h.invoke = h.rotationFunction
-	h.service.rotateDue(t.Context())
+	h.rotateDue(t.Context())
 	if rotated(h) {
 		t.Error("rotated before its day")
 	}
 	h.pass(31 * 24 * time.Hour)
-	h.service.rotateDue(t.Context())
+	h.rotateDue(t.Context())
 	if !rotated(h) || h.events[len(h.events)-1].ClientRequestToken != "00000000-0000-0000-0000-00000000000a" {
 		t.Error("it was not taken up again")
 	}
@@ -130,13 +138,13 @@ func TestRotationThatDoesNothing(t *testing.T) {
 	h := newHarness(t)
 	h.invoke = func(event) (bool, error) { return false, nil }
 	rotating(h)
-	h.service.rotateDue(t.Context())
+	h.rotateDue(t.Context())
 	d := do(h, t, api.OpDescribeSecret, &api.DescribeSecretRequest{SecretId: ptr("s")})
 	if rotated(h) || d.LastRotatedDate != nil {
 		t.Error("it counts as rotated")
 	}
 	h.pass(time.Minute)
-	h.service.rotateDue(t.Context())
+	h.rotateDue(t.Context())
 	if len(h.events) != 2*len(steps) {
 		t.Errorf("%d calls", len(h.events))
 	}
@@ -151,11 +159,171 @@ func TestACancelledRotationStops(t *testing.T) {
 		return h.rotationFunction(e)
 	}
 	rotating(h)
-	h.service.rotateDue(t.Context())
+	h.rotateDue(t.Context())
 	d := do(h, t, api.OpDescribeSecret, &api.DescribeSecretRequest{SecretId: ptr("s")})
 	if *d.RotationEnabled || d.LastRotatedDate != nil || d.NextRotationDate != nil {
 		t.Errorf("%+v", d)
 	}
+}
+
+// A change of the schedule, or a secret brought back that was not away, leaves a
+// rotation that is under way alone.
+func TestARotationUnderWayGoesOn(t *testing.T) {
+	for name, meddle := range map[string]func(h *harness){
+		"schedule": func(h *harness) {
+			do(h, t, api.OpRotateSecret, &api.RotateSecretRequest{SecretId: ptr("s"), RotateImmediately: ptr(false), RotationRules: &api.RotationRulesType{AutomaticallyAfterDays: ptr(int64(7))}})
+		},
+		"restore": func(h *harness) { do(h, t, api.OpRestoreSecret, &api.RestoreSecretRequest{SecretId: ptr("s")}) },
+	} {
+		h := newHarness(t)
+		h.invoke = func(e event) (bool, error) {
+			meddle(h)
+			return h.rotationFunction(e)
+		}
+		rotating(h)
+		h.rotateDue(t.Context())
+		d := do(h, t, api.OpDescribeSecret, &api.DescribeSecretRequest{SecretId: ptr("s")})
+		if !rotated(h) || d.LastRotatedDate == nil || len(h.events) != len(steps) {
+			t.Errorf("%s: %d steps were asked for: %+v", name, len(h.events), d)
+		}
+		h.pass(6 * 24 * time.Hour)
+		h.rotateDue(t.Context())
+		if len(h.events) != len(steps) {
+			t.Errorf("%s: it is rotated before its time", name)
+		}
+		h.pass(25 * 24 * time.Hour)
+		h.rotateDue(t.Context())
+		if len(h.events) == len(steps) {
+			t.Errorf("%s: it is not rotated again", name)
+		}
+	}
+}
+
+// Functions that do not answer hold up the rotations of their own account only.
+func TestSlowRotationsHoldUpNobodyElse(t *testing.T) {
+	h := newHarness(t)
+	there := &door.Principal{Principal: policy.Principal{Kind: policy.PrincipalRoot, ARN: "arn:aws:iam::" + neighbour + ":root", Account: neighbour, UserID: neighbour}}
+	slow := make(chan struct{})
+	h.invoke = func(e event) (bool, error) {
+		if strings.Contains(e.SecretID, neighbour) {
+			return h.rotationStep(there, e)
+		}
+		<-slow
+		return h.rotationFunction(e)
+	}
+	begin := func(who *door.Principal, name string) {
+		if _, err := try(h, who, api.OpCreateSecret, &api.CreateSecretRequest{Name: &name, SecretString: ptr("old")}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := try(h, who, api.OpRotateSecret, &api.RotateSecretRequest{SecretId: &name, RotationLambdaARN: ptr(function), RotationRules: &api.RotationRulesType{AutomaticallyAfterDays: ptr(int64(30))}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range perAccount + 3 {
+		begin(h.root, fmt.Sprint("slow", i))
+	}
+	h.service.startDue(t.Context())
+	h.service.start(t.Context(), doortest.Account)
+	if n := h.service.lanes.busy[doortest.Account]; n != perAccount {
+		t.Errorf("%d rotations of one account run at once", n)
+	}
+	begin(there, "quick")
+	h.service.start(t.Context(), neighbour)
+	for {
+		got, err := try(h, there, api.OpGetSecretValue, &api.GetSecretValueRequest{SecretId: ptr("quick")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if *got.SecretString != "old" {
+			break
+		}
+		runtime.Gosched()
+	}
+	close(slow)
+	h.service.lanes.all.Wait()
+	if want := (perAccount + 4) * len(steps); len(h.events) != want {
+		t.Errorf("%d steps were asked for, of %d", len(h.events), want)
+	}
+}
+
+// Two nodes on one database ask for each step once. A holder that is silent for
+// its lease loses the rotation, and what it does then changes nothing.
+func TestOneHolderRotates(t *testing.T) {
+	h := newHarness(t)
+	other := New(h.DB)
+	other.now, other.door = h.now, h.Door
+	elsewhere := func() { other.startDue(t.Context()); other.lanes.all.Wait() }
+	h.invoke = func(e event) (bool, error) {
+		elsewhere()
+		return h.rotationFunction(e)
+	}
+	rotating(h)
+	h.rotateDue(t.Context())
+	if !rotated(h) || len(h.events) != len(steps) {
+		t.Fatalf("asked for %v", h.events)
+	}
+
+	depth := 0
+	h.invoke = func(e event) (bool, error) {
+		if depth++; depth == 1 {
+			h.pass(lease)
+			elsewhere()
+		}
+		return true, nil
+	}
+	do(h, t, api.OpRotateSecret, &api.RotateSecretRequest{SecretId: ptr("s")})
+	h.rotateDue(t.Context())
+	j := h.job("s")
+	if depth != 2 || j.Failed != 1 || j.Holder != "" {
+		t.Errorf("asked %d times: %+v", depth, j)
+	}
+	h.invoke = h.rotationFunction
+	h.pass(firstDelay)
+	h.rotateDue(t.Context())
+	if j := h.job("s"); j.Token != "" || j.Failed != 0 || j.Holder != "" {
+		t.Errorf("%+v", j)
+	}
+}
+
+// job is what is stored of a secret's rotation.
+func (h *harness) job(name string) (j *job) {
+	h.t.Helper()
+	err := h.DB.View(h.t.Context(), func(r store.Reader) (err error) {
+		j, err = jobs.Get(r, store.K(doortest.Account, "us-east-1", name))
+		return err
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return j
+}
+
+// A holder that works keeps its lease.
+func TestALeaseIsRenewed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t)
+		rotating(h)
+		row, j, err := h.service.claim(t.Context(), "123456789012")
+		if err != nil || row == nil {
+			t.Fatal(row, err)
+		}
+		held, stop := h.service.hold(t.Context(), j)
+		for range 10 {
+			h.pass(lease / 3)
+			time.Sleep(lease / 3)
+			synctest.Wait()
+			if _, other, err := h.service.claim(t.Context(), "123456789012"); err != nil || other != nil || held.Err() != nil {
+				t.Fatalf("the lease was lost: %v, %v", held.Err(), err)
+			}
+		}
+		do(h, t, api.OpCancelRotateSecret, &api.CancelRotateSecretRequest{SecretId: ptr("s")})
+		time.Sleep(lease / 3)
+		synctest.Wait()
+		if held.Err() == nil {
+			t.Error("a rotation that was cancelled is held")
+		}
+		stop()
+	})
 }
 
 func TestRunRotates(t *testing.T) {

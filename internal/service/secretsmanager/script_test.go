@@ -65,7 +65,7 @@ func (p *player) call(text string) string {
 		p.pass(d)
 		p.service.sweep(p.t.Context())
 		p.service.noteReads(p.t.Context())
-		p.service.rotateDue(p.t.Context())
+		p.rotateDue(p.t.Context())
 		return ""
 	}
 	for token, value := range p.tokens {

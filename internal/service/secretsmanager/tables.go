@@ -14,7 +14,8 @@ var (
 	values  = store.Define[value]("secretsmanager.value")   // account, region, name, suffix, version
 	// jobs are the rotations that are due at some time or under way.
 	jobs = store.Define[job]("secretsmanager.rotation", // account, region, name
-		store.Index("due", func(j *job) []store.Key { return []store.Key{store.K(j.Due)} }, store.Clear(0)))
+		store.Index("due", func(j *job) []store.Key { return []store.Key{store.K(j.Due)} }, store.Clear(0)),
+		store.Index("due of", func(j *job) []store.Key { return []store.Key{store.K(j.Account, j.Due)} }, store.Clear(1)))
 	// accessed is kept apart, so that reading a secret does not change it.
 	accessed = store.Define[access]("secretsmanager.access") // account, region, name, suffix
 )
@@ -128,16 +129,34 @@ func (s *secret) add(id string, at time.Time) *version {
 	return &s.Versions[len(s.Versions)-1]
 }
 
-// versionsKept is about how many versions AWS keeps; what is younger than a day
-// is kept in any case
-// (https://docs.aws.amazon.com/secretsmanager/latest/userguide/getting-started.html#term_version).
-const versionsKept = 100
+// The quotas of one secret
+// (https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html).
+// Versions younger than a day are never forgotten to make room.
+const (
+	maxVersions = 100
+	maxStages   = 20 // on all versions together
+)
+
+// checkQuotas refuses a secret that has grown too large.
+func (s *secret) checkQuotas() error {
+	stages := 0
+	for i := range s.Versions {
+		stages += len(s.Versions[i].Stages)
+	}
+	switch {
+	case len(s.Versions) > maxVersions:
+		return overQuota("a secret has at most %d versions, and keeps those of the last 24 hours", maxVersions)
+	case stages > maxStages:
+		return overQuota("the versions of a secret have at most %d staging labels together", maxStages)
+	}
+	return nil
+}
 
 // prune forgets the oldest versions without a stage when there are many, and
 // tells which.
 func (s *secret) prune(now time.Time) (gone []string) {
 	s.Versions = slices.DeleteFunc(s.Versions, func(v version) bool {
-		remove := len(s.Versions)-len(gone) > versionsKept && len(v.Stages) == 0 && now.Sub(v.Created) > 24*time.Hour
+		remove := len(s.Versions)-len(gone) > maxVersions && len(v.Stages) == 0 && now.Sub(v.Created) > 24*time.Hour
 		if remove {
 			gone = append(gone, v.ID)
 		}

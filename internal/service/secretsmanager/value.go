@@ -3,6 +3,7 @@ package secretsmanager
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -93,57 +94,55 @@ func (s *Service) putValue(c *door.Call, in *api.PutSecretValueRequest) (*api.Pu
 	if len(stages) == 0 {
 		stages = []string{current}
 	}
-	row, token, err := s.putVersion(c, row, in.ClientRequestToken, v, stages, nil)
+	id := or(in.ClientRequestToken, uuid.NewString())
+	used, err := s.isUsed(c, row, id, v)
 	if err != nil {
 		return nil, err
 	}
-	out := &api.PutSecretValueResponse{ARN: ptr(row.arn()), Name: &row.Name, VersionId: &token}
-	if put := row.version(token); put != nil {
+	if !used {
+		if row, err = s.putVersion(c, row, id, v, stages); err != nil {
+			return nil, err
+		}
+	}
+	out := &api.PutSecretValueResponse{ARN: ptr(row.arn()), Name: &row.Name, VersionId: &id}
+	if put := row.version(id); put != nil {
 		out.VersionStages = put.Stages
 	}
 	return out, nil
 }
 
-// putVersion gives the version of a token its value, and stages. It succeeds
-// without a change where that version has that value already. edit changes the
-// secret in the same transaction.
-func (s *Service) putVersion(c *door.Call, row *secret, token *string, v *content, stages []string, edit func(*secret)) (*secret, string, error) {
-	id := or(token, uuid.NewString())
+// isUsed tells whether a version has this very value. One that has another is an
+// error, and so is one that the caller may not read.
+func (s *Service) isUsed(c *door.Call, row *secret, id string, v *content) (bool, error) {
 	var old *value
 	err := c.View(func(r store.Reader) (err error) {
 		old, err = valueOf(r, row, id)
 		return err
 	})
-	if err != nil {
-		return nil, "", err
+	if err != nil || old == nil {
+		return false, err
 	}
-	if old != nil {
-		same, err := s.same(c, row, id, old, v)
-		if err == nil && !same {
-			err = taken(row, id)
-		}
-		return row, id, err
+	same, err := s.same(c, row, id, old, v)
+	if err == nil && !same {
+		err = taken(row, id)
+	}
+	return same, err
+}
+
+// putVersion gives a version its value, and stages.
+func (s *Service) putVersion(c *door.Call, row *secret, id string, v *content, stages []string) (*secret, error) {
+	sealed, err := s.seal(c, row, id, row.KeyID, *v)
+	if err != nil {
+		return nil, err
 	}
 	keyID := row.KeyID
-	if edit != nil {
-		changed := *row
-		edit(&changed)
-		keyID = changed.KeyID
-	}
-	sealed, err := s.seal(c, row, id, keyID, *v)
-	if err != nil {
-		return nil, "", err
-	}
 	err = c.Commit(func(tx *store.Tx) (err error) {
 		if row, err = again(tx, row); err != nil {
 			return err
 		}
-		if edit != nil {
-			edit(row)
-		}
 		return fill(c, tx, row, id, keyID, sealed, stages)
 	})
-	return row, id, err
+	return row, err
 }
 
 func taken(row *secret, id string) error {
@@ -164,12 +163,22 @@ func fill(c *door.Call, tx *store.Tx, row *secret, id, keyID string, sealed *val
 		row.move(stage, row.version(id))
 	}
 	row.Changed = c.Time
-	for _, gone := range row.prune(c.Time) {
-		if err := values.Delete(tx, row.valueKey(gone)); err != nil && !errors.Is(err, store.ErrNotFound) {
+	return errors.Join(makeRoom(tx, row, c.Time), put(tx, row))
+}
+
+// makeRoom forgets the oldest versions where there are many, and refuses a
+// secret that has more than it may all the same.
+func makeRoom(tx *store.Tx, row *secret, at time.Time) error {
+	pruned := row.prune(at)
+	if err := row.checkQuotas(); err != nil {
+		return err
+	}
+	for _, gone := range pruned {
+		if err := deleteIfThere(tx, values, row.valueKey(gone)); err != nil {
 			return err
 		}
 	}
-	return put(tx, row)
+	return nil
 }
 
 func (s *Service) updateStage(c *door.Call, tx *store.Tx, in *api.UpdateSecretVersionStageRequest) (*api.UpdateSecretVersionStageResponse, error) {
@@ -187,6 +196,9 @@ func (s *Service) updateStage(c *door.Call, tx *store.Tx, in *api.UpdateSecretVe
 	}
 	row.move(stage, to)
 	row.Changed = c.Time
+	if err := row.checkQuotas(); err != nil {
+		return nil, err
+	}
 	return &api.UpdateSecretVersionStageResponse{ARN: ptr(row.arn()), Name: &row.Name}, put(tx, row)
 }
 
