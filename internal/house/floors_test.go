@@ -18,6 +18,7 @@ var floors = []struct {
 	{"internal/secretscan", 0},
 	{"internal/dial", 0},
 	{"internal/netpolicy", 0},
+	{"internal/oidc", 0},
 	{"internal/store", 1},
 	{"internal/blob", 1},
 	{"internal/cell", 1},

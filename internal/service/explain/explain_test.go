@@ -19,7 +19,7 @@ import (
 	"cloister/internal/service/explain"
 	"cloister/internal/service/iam"
 	"cloister/internal/service/sts"
-	"cloister/internal/service/sts/oidc/oidctest"
+	"cloister/internal/oidc/oidctest"
 )
 
 const (

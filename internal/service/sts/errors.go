@@ -6,7 +6,7 @@ import (
 
 	"cloister/internal/awsapi"
 	"cloister/internal/dial"
-	"cloister/internal/service/sts/oidc"
+	"cloister/internal/oidc"
 )
 
 // STS's errors in STS's own words.

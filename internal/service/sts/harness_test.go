@@ -18,9 +18,9 @@ import (
 	"cloister/internal/door"
 	"cloister/internal/door/doortest"
 	"cloister/internal/guardrail"
+	"cloister/internal/oidc"
 	"cloister/internal/seal"
 	"cloister/internal/service/iam"
-	"cloister/internal/service/sts/oidc"
 )
 
 // harness is STS with IAM behind a real door, reached by AWS's SDK.

@@ -7,8 +7,8 @@ import (
 	api "cloister/internal/awsapi/sts"
 	"cloister/internal/door"
 	"cloister/internal/door/session"
+	"cloister/internal/oidc"
 	"cloister/internal/seal"
-	"cloister/internal/service/sts/oidc"
 	"cloister/internal/store"
 	"cloister/policy"
 )

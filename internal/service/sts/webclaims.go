@@ -10,7 +10,7 @@ import (
 	"cloister/internal/awsapi"
 	api "cloister/internal/awsapi/sts"
 	"cloister/internal/door/session"
-	"cloister/internal/service/sts/oidc"
+	"cloister/internal/oidc"
 	"cloister/policy"
 )
 

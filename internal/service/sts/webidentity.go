@@ -9,7 +9,7 @@ import (
 	api "cloister/internal/awsapi/sts"
 	"cloister/internal/door"
 	"cloister/internal/door/session"
-	"cloister/internal/service/sts/oidc"
+	"cloister/internal/oidc"
 	"cloister/internal/store"
 	"cloister/policy"
 )

@@ -23,7 +23,7 @@ import (
 	iamapi "cloister/internal/awsapi/iam"
 	"cloister/internal/dial"
 	"cloister/internal/door/doortest"
-	"cloister/internal/service/sts/oidc/oidctest"
+	"cloister/internal/oidc/oidctest"
 )
 
 const (

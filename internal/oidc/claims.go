@@ -110,6 +110,22 @@ func (c *Claims) Scalar(name string) (string, bool) {
 	return "", false
 }
 
+// Flat gives all claims as texts: numbers as they are written, lists in brackets
+// with spaces between, as API Gateway hands claims to functions.
+func (c *Claims) Flat() map[string]string {
+	flat := make(map[string]string, len(c.all))
+	for name, text := range c.all {
+		if value, ok := c.Scalar(name); ok {
+			flat[name] = value
+		} else if values, ok := c.Texts(name); ok {
+			flat[name] = "[" + strings.Join(values, " ") + "]"
+		} else if !isNull(text) {
+			flat[name] = string(text)
+		}
+	}
+	return flat
+}
+
 // Object reads a claim into a Go value, false if it is not of that form. Of one
 // that is absent nothing is read, and that is true.
 func (c *Claims) Object(name string, into any) bool {

@@ -14,8 +14,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"cloister/internal/dial"
-	"cloister/internal/service/sts/oidc"
-	"cloister/internal/service/sts/oidc/oidctest"
+	"cloister/internal/oidc"
+	"cloister/internal/oidc/oidctest"
 )
 
 const issuerURL = "https://idp.example/realm"
