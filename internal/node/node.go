@@ -146,7 +146,7 @@ func (n *Node) makeServices(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if n.kms, err = kms.New(kms.Config{DB: n.db, Keys: n.keys, Wrapping: wrapping, Guardrails: guard, Audit: n.audit}); err != nil {
+	if n.kms, err = kms.New(kms.Config{DB: n.db, Keys: n.keys, Wrapping: wrapping, Guardrails: guard, Audit: n.audit, UniqueID: n.iam.UniqueID}); err != nil {
 		return err
 	}
 	n.onClose(n.kms.Close)

@@ -5,6 +5,7 @@ package doortest
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"sync"
 	"testing"
@@ -99,7 +100,7 @@ func (h *Harness) User(name string, policies ...string) *door.Principal {
 	h.t.Helper()
 	arn := fmt.Sprintf("arn:aws:iam::%s:user/%s", Account, name)
 	p := &door.Principal{Name: name, Principal: policy.Principal{
-		Kind: policy.PrincipalUser, ARN: arn, Account: Account, UserID: "AIDA" + name,
+		Kind: policy.PrincipalUser, ARN: arn, Account: Account, UserID: UniqueID("AIDA", name),
 	}}
 	h.Users.Set(p, parse(h.t, policies))
 	return p
@@ -112,10 +113,16 @@ func (h *Harness) Role(name, session string, policies ...string) *door.Principal
 		Kind:    policy.PrincipalAssumedRole,
 		ARN:     fmt.Sprintf("arn:aws:sts::%s:assumed-role/%s/%s", Account, name, session),
 		RoleARN: fmt.Sprintf("arn:aws:iam::%s:role/%s", Account, name),
-		Account: Account, UserID: "AROA" + name + ":" + session,
+		Account: Account, UserID: UniqueID("AROA", name) + ":" + session,
 	}}
 	h.Users.Set(p, parse(h.t, policies))
 	return p
+}
+
+// UniqueID is the id that the tests' user ("AIDA") or role ("AROA") of a name has.
+func UniqueID(prefix, name string) string {
+	sum := sha256.Sum256([]byte(name))
+	return fmt.Sprintf("%s%X", prefix, sum[:8])
 }
 
 func parse(t testing.TB, documents []string) *policy.Policies {

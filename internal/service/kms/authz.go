@@ -144,12 +144,12 @@ func (k *key) grantsFor(p *door.Principal, u *use) (all []policy.Named) {
 	if len(k.grants) == 0 {
 		return nil
 	}
-	for _, name := range [...]string{p.ARN, p.RoleARN, rootARN(p.Account), p.Service} {
+	for _, name := range [...]string{p.ARN, p.UserID, roleID(p), rootARN(p.Account), p.Service} {
 		if name == "" {
 			continue
 		}
 		for _, g := range k.grants[name] {
-			if g.covers(u) {
+			if is(p, g.GranteeID) && g.covers(u) {
 				all = append(all, g.policy())
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	api "cloister/internal/awsapi/kms"
 	"cloister/internal/awsapi/secretsmanager"
 	"cloister/internal/door"
+	"cloister/internal/door/doortest"
 	"cloister/policy"
 )
 
@@ -114,7 +115,7 @@ func TestOtherAccounts(t *testing.T) {
 	text := `{"Statement":[{"Effect":"Allow","Principal":{"AWS":["arn:aws:iam::` + here + `:root","arn:aws:iam::` + there + `:root"]},"Action":"kms:*","Resource":"*"}]}`
 	shared, own := h.key(&api.CreateKeyRequest{Policy: &text}), h.key(&api.CreateKeyRequest{})
 	foreigner := func(name, actions string) *door.Principal {
-		p := &door.Principal{Name: name, Principal: policy.Principal{Kind: policy.PrincipalUser, ARN: "arn:aws:iam::" + there + ":user/" + name, Account: there, UserID: "AIDA" + name}}
+		p := &door.Principal{Name: name, Principal: policy.Principal{Kind: policy.PrincipalUser, ARN: "arn:aws:iam::" + there + ":user/" + name, Account: there, UserID: doortest.UniqueID("AIDA", name)}}
 		compiled, err := policy.Parse(policy.KindIdentity, []byte(`{"Statement":{"Effect":"Allow","Action":"`+actions+`","Resource":"*"}}`))
 		if err != nil {
 			t.Fatal(err)

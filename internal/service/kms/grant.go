@@ -14,7 +14,7 @@ func (g *grantRow) key() store.Key { return store.K(g.Account, g.Region, g.KeyID
 
 // compile makes the policy that a grant amounts to.
 func (g *grantRow) compile() (policy.Named, error) {
-	principal := map[string]string{"AWS": g.Grantee}
+	principal := map[string]string{"AWS": g.holder()}
 	if isService(g.Grantee) {
 		principal = map[string]string{"Service": g.Grantee}
 	}

@@ -89,6 +89,9 @@ func (s *Service) createGrant(c *door.Call, tx *store.Tx, in *api.CreateGrantReq
 	if err := k.takesGrant(c, g); err != nil {
 		return nil, err
 	}
+	if err := s.identify(tx, g); err != nil {
+		return nil, err
+	}
 	if val(in.DryRun) {
 		return nil, dryRun()
 	}
@@ -166,8 +169,8 @@ func (k *key) sameGrant(g *grantRow) *grantRow {
 	if g.Name == "" {
 		return nil
 	}
-	for _, old := range k.grants[g.Grantee] {
-		same := old.Name == g.Name && old.Retiring == g.Retiring && slices.Equal(old.Operations, g.Operations) &&
+	for _, old := range k.grants[g.holder()] {
+		same := old.Name == g.Name && old.Grantee == g.Grantee && old.GranteeID == g.GranteeID && old.Retiring == g.Retiring && old.RetiringID == g.RetiringID && slices.Equal(old.Operations, g.Operations) &&
 			(old.Equals == nil) == (g.Equals == nil) && equal(old.Equals, g.Equals) &&
 			(old.Subset == nil) == (g.Subset == nil) && equal(old.Subset, g.Subset)
 		if same {
@@ -184,18 +187,26 @@ func (k *key) countGrants() (n int) {
 	return n
 }
 
-func (g *grantRow) describe() *api.GrantListEntry {
+func (s *Service) describeGrant(r store.Reader, g *grantRow) (*api.GrantListEntry, error) {
+	grantee, err := s.shownAs(r, g.Grantee, g.GranteeID)
+	if err != nil {
+		return nil, err
+	}
 	e := &api.GrantListEntry{
 		KeyId: ptr(keyID{g.Account, g.Region, g.KeyID}.arn()), GrantId: &g.ID, Name: &g.Name, CreationDate: &g.Created,
-		GranteePrincipal: &g.Grantee, IssuingAccount: ptr(rootARN(g.Issuer)), Operations: g.Operations,
+		GranteePrincipal: &grantee, IssuingAccount: ptr(rootARN(g.Issuer)), Operations: g.Operations,
 	}
 	if g.Retiring != "" {
-		e.RetiringPrincipal = &g.Retiring
+		retiring, err := s.shownAs(r, g.Retiring, g.RetiringID)
+		if err != nil {
+			return nil, err
+		}
+		e.RetiringPrincipal = &retiring
 	}
 	if g.Equals != nil || g.Subset != nil {
 		e.Constraints = &api.GrantConstraints{EncryptionContextEquals: g.Equals, EncryptionContextSubset: g.Subset}
 	}
-	return e
+	return e, nil
 }
 
 func (s *Service) listGrants(c *door.Call, r store.Reader, in *api.ListGrantsRequest) (*api.ListGrantsResponse, error) {
@@ -203,17 +214,35 @@ func (s *Service) listGrants(c *door.Call, r store.Reader, in *api.ListGrantsReq
 	if err != nil {
 		return nil, err
 	}
-	out := &api.ListGrantsResponse{Grants: []*api.GrantListEntry{}}
+	var all []*grantRow
 	next, err := page(grants.Scan, r, row.id().key(), in.Marker, or(in.Limit, 50), func(item store.Item[grantRow]) bool {
 		g := item.Value
-		if or(in.GrantId, g.ID) != g.ID || or(in.GranteePrincipal, g.Grantee) != g.Grantee {
+		if who := val(in.GranteePrincipal); or(in.GrantId, g.ID) != g.ID || who != "" && who != g.Grantee && who != g.GranteeID {
 			return false
 		}
-		out.Grants = append(out.Grants, g.describe())
+		all = append(all, g)
 		return true
 	})
-	out.NextMarker, out.Truncated = next, ptr(next != nil)
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.describeGrants(r, all)
+	if err == nil {
+		out.NextMarker, out.Truncated = next, ptr(next != nil)
+	}
 	return out, err
+}
+
+func (s *Service) describeGrants(r store.Reader, all []*grantRow) (*api.ListGrantsResponse, error) {
+	out := &api.ListGrantsResponse{Grants: []*api.GrantListEntry{}, Truncated: ptr(false)}
+	for _, g := range all {
+		e, err := s.describeGrant(r, g)
+		if err != nil {
+			return nil, err
+		}
+		out.Grants = append(out.Grants, e)
+	}
+	return out, nil
 }
 
 // listRetirable lists the grants that a principal of the account may retire.
@@ -233,15 +262,12 @@ func (s *Service) listRetirable(c *door.Call, r store.Reader, in *api.ListRetira
 	if err != nil {
 		return nil, err
 	}
-	out := &api.ListGrantsResponse{Grants: []*api.GrantListEntry{}, Truncated: ptr(false)}
-	for i := from; i < len(all); i++ {
-		if int64(len(out.Grants)) == or(in.Limit, 50) {
-			out.NextMarker, out.Truncated = ptr(strconv.Itoa(i)), ptr(true)
-			break
-		}
-		out.Grants = append(out.Grants, all[i].describe())
+	to := min(from+int(or(in.Limit, 50)), len(all))
+	out, err := s.describeGrants(r, all[from:to])
+	if err == nil && to < len(all) {
+		out.NextMarker, out.Truncated = ptr(strconv.Itoa(to)), ptr(true)
 	}
-	return out, nil
+	return out, err
 }
 
 func (s *Service) needsOfRevokeGrant(c *door.Call, r store.Reader, in *api.RevokeGrantRequest) ([]door.Need, error) {
@@ -297,31 +323,34 @@ func (s *Service) needsOfRetireGrant(c *door.Call, r store.Reader, in *api.Retir
 		return nil, err
 	}
 	need := k.need(c, &u)
-	if need.Grants, err = retiring(r, id); err != nil {
+	if need.Grants, err = retiring(c.Principal, r, id); err != nil {
 		return nil, err
 	}
 	return []door.Need{need}, nil
 }
 
 // retiring is what a grant says about its own end.
-func retiring(r store.Reader, id grantID) ([]policy.Named, error) {
+func retiring(p *door.Principal, r store.Reader, id grantID) ([]policy.Named, error) {
 	g, err := grants.Get(r, id.key.key(id.id))
 	if err != nil {
 		return nil, or404(err, nil)
 	}
 	var all []policy.Named
-	may := func(principal string) error {
-		compiled, err := (&grantRow{ID: g.ID, Grantee: principal, Operations: []string{"RetireGrant"}}).compile()
+	may := func(principal, unique string) error {
+		if !is(p, unique) {
+			return nil
+		}
+		compiled, err := (&grantRow{ID: g.ID, Grantee: principal, GranteeID: unique, Operations: []string{"RetireGrant"}}).compile()
 		if err == nil {
 			all = append(all, compiled)
 		}
 		return err
 	}
 	if g.Retiring != "" {
-		err = may(g.Retiring)
+		err = may(g.Retiring, g.RetiringID)
 	}
 	if err == nil && slices.Contains(g.Operations, "RetireGrant") {
-		err = may(g.Grantee)
+		err = may(g.Grantee, g.GranteeID)
 	}
 	return all, err
 }

@@ -2,6 +2,7 @@ package kms
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"cloister/internal/door"
 	"cloister/internal/door/doortest"
 	"cloister/internal/guardrail"
+	"cloister/internal/store"
 )
 
 // start is the time at which every test begins.
@@ -25,11 +27,12 @@ type harness struct {
 	service *Service
 	now     time.Time
 	root    *door.Principal
+	made    map[string]string // unique ids by ARN, "" for nobody; others follow from the name
 }
 
 func newHarness(t testing.TB) *harness {
 	t.Helper()
-	h := &harness{t: t, now: start}
+	h := &harness{t: t, now: start, made: map[string]string{}}
 	h.Harness = doortest.New(t, []*awsapi.Service{&api.Service, &secretsmanager.Service}, func(_ *doortest.Harness, c *door.Config) {
 		c.Now = func() time.Time { return h.now }
 	})
@@ -48,11 +51,27 @@ func (h *harness) open() {
 		h.t.Fatal(err)
 	}
 	h.service, err = New(Config{
-		DB: h.DB, Keys: h.Keys, Wrapping: wrapping, Guardrails: guardrail.New(&api.Service), Audit: h.Audit, Now: func() time.Time { return h.now }})
+		DB: h.DB, Keys: h.Keys, Wrapping: wrapping, Guardrails: guardrail.New(&api.Service), Audit: h.Audit, Now: func() time.Time { return h.now }, UniqueID: h.uniqueID})
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	_ = h.service.Close()
+}
+
+func (h *harness) uniqueID(_ store.Reader, arn string) (string, error) {
+	parts := strings.SplitN(arn, ":", 6)
+	kind, name, _ := strings.Cut(parts[5], "/")
+	name, _, _ = strings.Cut(name, "/")
+	id, known := h.made[arn]
+	switch {
+	case known && id == "":
+		return "", store.ErrNotFound
+	case known:
+		return id, nil
+	case kind == "user":
+		return doortest.UniqueID("AIDA", name), nil
+	}
+	return doortest.UniqueID("AROA", name), nil
 }
 
 // fataler is a testing.TB or a *rapid.T.

@@ -20,6 +20,11 @@ type Config struct {
 	Guardrails *guardrail.Guardrails
 	Audit      *audit.Log // of what the sweeper does
 
+	// UniqueID is the id of the user or role that an ARN names, of the role for
+	// one of its sessions: store.ErrNotFound if there is none. Grants are held by
+	// it, so that nobody made again under a name inherits them.
+	UniqueID func(r store.Reader, arn string) (string, error)
+
 	Now func() time.Time // of the sweeper; nil for the system's clock
 
 	// Capacity bounds how many keys, and how many aliases, are remembered. 0
@@ -36,6 +41,7 @@ type Service struct {
 	cache   *cache
 	audit   *audit.Log
 	sweeper *sweeper
+	idOf    func(r store.Reader, arn string) (string, error)
 	door    *door.Door // it decides whether a policy leaves its maker in
 }
 
@@ -47,7 +53,7 @@ func New(c Config) (*Service, error) {
 	if c.Capacity == 0 {
 		c.Capacity = 10_000
 	}
-	s := &Service{db: c.DB, seals: c.Keys, vault: &vault{c.Wrapping}, guard: c.Guardrails, cache: newCache(c.Capacity), audit: c.Audit}
+	s := &Service{db: c.DB, seals: c.Keys, vault: &vault{c.Wrapping}, guard: c.Guardrails, cache: newCache(c.Capacity), audit: c.Audit, idOf: c.UniqueID}
 	if _, err := c.Wrapping.Clean(); err != nil {
 		return nil, fmt.Errorf("look through the wrapping keys: %w", err)
 	}

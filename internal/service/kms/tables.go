@@ -128,6 +128,7 @@ type grantRow struct {
 	Account, Region, KeyID, ID string
 	Name                       string
 	Grantee, Retiring          string // principals
+	GranteeID, RetiringID      string // their unique ids; "" for those that have none
 	Issuer                     string // account
 	Operations                 []string
 	Equals, Subset             map[string]string // constraints on the encryption context

@@ -18,7 +18,7 @@ type key struct {
 	*keyRow
 	policy  policy.Named
 	context policy.MapContext   // condition keys that are the key's own
-	grants  map[string][]*grant // by grantee
+	grants  map[string][]*grant // by holder
 
 	opened sync.Map // *material by version id
 }
@@ -45,7 +45,7 @@ func loadKey(r store.Reader, id keyID) (*key, error) {
 			return nil, err
 		}
 		g := item.Value
-		k.grants[g.Grantee] = append(k.grants[g.Grantee], &grant{g, sync.OnceValue(g.named)})
+		k.grants[g.holder()] = append(k.grants[g.holder()], &grant{g, sync.OnceValue(g.named)})
 	}
 	return k, nil
 }
