@@ -5,6 +5,7 @@ import (
 
 	"cloister/internal/awsapi"
 	"cloister/internal/awsapi/accessanalyzer"
+	"cloister/internal/awsapi/cognitoidp"
 	"cloister/internal/awsapi/iam"
 	"cloister/internal/awsapi/kms"
 	"cloister/internal/awsapi/lambda"
@@ -15,7 +16,7 @@ import (
 	"cloister/internal/awsapi/sts"
 )
 
-var generated = []*awsapi.Service{&accessanalyzer.Service, &iam.Service, &kms.Service, &lambda.Service, &logs.Service, &organizations.Service, &secretsmanager.Service, &ssm.Service, &sts.Service}
+var generated = []*awsapi.Service{&accessanalyzer.Service, &cognitoidp.Service, &iam.Service, &kms.Service, &lambda.Service, &logs.Service, &organizations.Service, &secretsmanager.Service, &ssm.Service, &sts.Service}
 
 func TestEveryGeneratedPatternCompiles(t *testing.T) {
 	for _, s := range generated {

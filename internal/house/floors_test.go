@@ -22,6 +22,7 @@ var floors = []struct {
 	{"internal/store", 1},
 	{"internal/blob", 1},
 	{"internal/cell", 1},
+	{"internal/outbox", 2},
 	{"internal/audit", 2},
 	{"internal/door", 3},
 	{"internal/gate", 3},

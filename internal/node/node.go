@@ -14,6 +14,7 @@ import (
 	"cloister/internal/audit"
 	"cloister/internal/awsapi"
 	analyzerapi "cloister/internal/awsapi/accessanalyzer"
+	cognitoapi "cloister/internal/awsapi/cognitoidp"
 	iamapi "cloister/internal/awsapi/iam"
 	kmsapi "cloister/internal/awsapi/kms"
 	lambdaapi "cloister/internal/awsapi/lambda"
@@ -31,6 +32,7 @@ import (
 	"cloister/internal/seal"
 	"cloister/internal/service/accessanalyzer/generation"
 	"cloister/internal/service/activity"
+	"cloister/internal/service/cognitoidp"
 	"cloister/internal/service/explain"
 	"cloister/internal/service/guardrails"
 	"cloister/internal/service/iam"
@@ -70,7 +72,7 @@ type Node struct {
 
 // Services are the services that a node has: AWS's and the platform's own.
 func Services() []*awsapi.Service {
-	return []*awsapi.Service{&iamapi.Service, &stsapi.Service, &lambdaapi.Service, &logsapi.Service, &kmsapi.Service, &smapi.Service, &ssmapi.Service, &analyzerapi.Service, &orgsapi.Service, &platform.Service}
+	return []*awsapi.Service{&iamapi.Service, &stsapi.Service, &lambdaapi.Service, &logsapi.Service, &kmsapi.Service, &smapi.Service, &ssmapi.Service, &analyzerapi.Service, &orgsapi.Service, &cognitoapi.Service, &platform.Service}
 }
 
 // Start opens the data directory and serves. The node answers when Start has
@@ -165,13 +167,15 @@ func (n *Node) makeServices(ctx context.Context) error {
 	n.lambda.Register(n.door)
 	n.startAnalyzer()
 	secrets, parameters := secretsmanager.New(n.db), ssm.New(n.db)
+	userPools := cognitoidp.New(cognitoidp.Options{DB: n.db, Keys: n.keys})
+	userPools.Register(n.door)
 	secrets.Register(n.door)
 	parameters.Register(n.door)
 	guardrails.Register(n.door)
 	sealing.New(n.keys, Account).Register(n.door)
 	explain.New(explain.Config{Audit: n.audit, Principals: n.iam, Views: map[string]explain.View{
 		"iam": n.iam.Describe, "sts": tokens.Describe, "lambda": n.lambda.Describe, "logs": n.logs.Describe, "kms": n.kms.Describe,
-		"secretsmanager": secrets.Describe, "ssm": parameters.Describe,
+		"secretsmanager": secrets.Describe, "ssm": parameters.Describe, "cognito-idp": userPools.Describe,
 	}}).Register(n.door)
 	activity.New(n.audit).Register(n.door)
 	generations := generation.New(n.db)
@@ -187,6 +191,7 @@ func (n *Node) makeServices(ctx context.Context) error {
 	n.inBackground(n.orgs.Run)
 	n.inBackground(secrets.Run)
 	n.inBackground(parameters.Run)
+	n.inBackground(userPools.Run)
 	return nil
 }
 

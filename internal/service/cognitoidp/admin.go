@@ -6,7 +6,6 @@ import (
 	"cloister/internal/awsapi"
 	api "cloister/internal/awsapi/cognitoidp"
 	"cloister/internal/door"
-	"cloister/internal/outbox"
 	"cloister/internal/store"
 )
 
@@ -408,5 +407,3 @@ func (u *user) searched(name string) string {
 	}
 	return u.Attributes[name]
 }
-
-var _ = outbox.Email

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"cloister/internal/awsapi"
 	api "cloister/internal/awsapi/cognitoidp"
 	"cloister/internal/door"
 	"cloister/internal/outbox"
@@ -170,8 +169,4 @@ func (p *pool) send(tx *store.Tx, at time.Time, d *delivery, m *message) error {
 		}
 	}
 	return outbox.Add(tx, one)
-}
-
-func tooManyTries() error {
-	return awsapi.Errorf("TooManyFailedAttemptsException", "Too many failed attempts. Please try again later.")
 }

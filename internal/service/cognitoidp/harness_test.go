@@ -2,8 +2,11 @@ package cognitoidp
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -238,4 +241,10 @@ func (h *harness) signedIn(clientID, name string) *api.AuthenticationResultType 
 		h.t.Fatalf("sign in %s: %v %v", name, out, err)
 	}
 	return out.AuthenticationResult
+}
+
+func secretHash(secret, name, clientID string) string {
+	m := hmac.New(sha256.New, []byte(secret))
+	m.Write([]byte(name + clientID))
+	return base64.StdEncoding.EncodeToString(m.Sum(nil))
 }

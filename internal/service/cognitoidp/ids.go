@@ -1,9 +1,6 @@
 package cognitoidp
 
-import (
-	"crypto/rand"
-	"regexp"
-)
+import "crypto/rand"
 
 const (
 	lowerAlnum = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -27,5 +24,3 @@ func random(alphabet string, n int) string {
 	}
 	return string(out)
 }
-
-var poolPattern = regexp.MustCompile(`^[a-z0-9-]{1,32}_[0-9a-zA-Z]{1,55}$`)

@@ -402,7 +402,7 @@ func checkTags(tags map[string]string) error {
 		return awsapi.Errorf("InvalidParameterException", "The number of tags must be at most 50.")
 	}
 	seen := map[string]bool{}
-	for key := range tags {
+	for _, key := range keysOf(tags) {
 		low := strings.ToLower(key)
 		if seen[low] || strings.HasPrefix(low, "aws:") || key == "" {
 			return invalid("The tag key %q is reserved, empty, or differs from another in case only.", key)

@@ -38,7 +38,6 @@ type issuing struct {
 	preferred     string
 	scopes        []string
 	hosted        bool
-	code          string // of the authorisation code flow, for no claim
 
 	addID, addAccess           map[string]any
 	suppressID, suppressAccess []string

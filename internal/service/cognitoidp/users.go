@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -251,5 +250,3 @@ func (u *user) setAttributes(p *pool, given map[string]string) {
 		}
 	}
 }
-
-func (u *user) email() string { return strings.TrimSpace(u.Attributes["email"]) }
