@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"cloister/internal/cell/child"
+	"cloister/internal/cell/egress"
 )
 
 // Exit is how a cell ended.
@@ -48,9 +49,11 @@ type Cell struct {
 	ended   chan struct{}       // closed when exit is final but for the output
 	done    chan struct{}
 
-	mu     sync.Mutex
-	killed bool
-	exit   Exit
+	mu      sync.Mutex
+	killed  bool
+	network *egress.Network // of the Spec, or nil
+	stack   *egress.Stack   // the platform's end of it, or nil
+	exit    Exit
 }
 
 func newCell(sp *spawner, id uint64) *Cell {
@@ -117,6 +120,13 @@ func (c *Cell) adopt(ev *child.Event, files []int) {
 		c.peak = os.NewFile(uintptr(files[0]), "memory peak")
 		files = files[1:]
 	}
+	c.mu.Lock()
+	network := c.network
+	c.mu.Unlock()
+	if network != nil && len(files) > 0 {
+		c.serveNetwork(files[0], *network)
+		files = files[1:]
+	}
 	for _, fd := range files {
 		f := os.NewFile(uintptr(fd), "cell listener")
 		l, err := net.FileListener(f)
@@ -126,6 +136,30 @@ func (c *Cell) adopt(ev *child.Event, files []int) {
 		}
 		c.listeners = append(c.listeners, l)
 	}
+}
+
+// serveNetwork answers what the cell sends. Without it, nothing does.
+func (c *Cell) serveNetwork(fd int, network egress.Network) {
+	stack, err := egress.NewStack(os.NewFile(uintptr(fd), "cell network"), network)
+	if err != nil {
+		c.Kill() // closed already; a cell that can reach nobody is not what was asked for
+		return
+	}
+	c.mu.Lock()
+	c.stack = stack
+	c.mu.Unlock()
+}
+
+// CutFlows ends, at once, the cell's flows for which which says so, and returns how
+// many there were: for rules that were changed while they lasted.
+func (c *Cell) CutFlows(which func(egress.Flow) bool) int {
+	c.mu.Lock()
+	stack := c.stack
+	c.mu.Unlock()
+	if stack == nil {
+		return 0
+	}
+	return stack.Cut(which)
 }
 
 // brokenListener stands for one that could not be taken over.
@@ -149,7 +183,13 @@ func (c *Cell) end(ev *child.Event) {
 	if c.peak != nil {
 		c.peak.Close()
 	}
+	c.mu.Lock()
+	stack := c.stack
+	c.mu.Unlock()
 	go func() {
+		if stack != nil {
+			stack.Close()
+		}
 		c.output.Wait()
 		close(c.done)
 	}()

@@ -31,7 +31,7 @@ func TestContainment(t *testing.T) {
 		"$HOSTADDRESS", l.Addr().String(),
 		"$HOSTABSTRACT", abstract,
 	)
-	lines := readContainment(t, values)
+	lines := readContainment(t, "testdata/containment.txt", values)
 	spec := probeSpec()
 	spec.Env = []string{"A=1", "B=2"}
 	for _, line := range lines {
@@ -51,8 +51,8 @@ func TestContainment(t *testing.T) {
 
 type containment struct{ attempt, outcome, layer string }
 
-func readContainment(t *testing.T, values *strings.Replacer) []containment {
-	text, err := os.ReadFile("testdata/containment.txt")
+func readContainment(t *testing.T, file string, values *strings.Replacer) []containment {
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}

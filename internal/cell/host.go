@@ -140,6 +140,9 @@ func (h *Host) assign(ctx context.Context, c *Cell, spec *Spec) error {
 		c.Kill()
 		return err
 	}
+	c.mu.Lock()
+	c.network = spec.Network
+	c.mu.Unlock()
 	err = c.sp.order(spec.order(c.id), stdout, stderr)
 	closeFiles([]int{stdout, stderr})
 	if err != nil {
@@ -184,6 +187,8 @@ func startError(f *child.Failure, spec *Spec) error {
 	switch f.Layer {
 	case child.LayerExec:
 		return &ExecError{Path: spec.Args[0], Err: f.Errno}
+	case child.LayerTunnel:
+		return &TunnelError{Reason: f.Error()}
 	case child.LayerSpec:
 		return &SpecError{Field: "Root or Listen", Reason: f.Error()}
 	}

@@ -56,3 +56,12 @@ type ExecError struct {
 func (e *ExecError) Error() string { return "execute " + e.Path + " in the cell: " + e.Err.Error() }
 
 func (e *ExecError) Unwrap() error { return e.Err }
+
+// TunnelError says that this machine cannot give a cell a network. Cells without
+// one work.
+type TunnelError struct{ Reason string }
+
+func (e *TunnelError) Error() string {
+	return "this machine can not give a cell a network: " + e.Reason +
+		"; the node needs the device /dev/net/tun: load the module tun, in a container add the device, without root make it readable and writable by everybody"
+}

@@ -73,7 +73,7 @@ func unixConn(fd int) (*net.UnixConn, error) {
 // listen hears the spawner out until it ends; every cell ends with it.
 func (sp *spawner) listen(cmd *exec.Cmd) {
 	buf := make([]byte, 16<<10)
-	oob := make([]byte, unix.CmsgSpace(4*(maxListen+1)))
+	oob := make([]byte, unix.CmsgSpace(4*(maxListen+2)))
 	for {
 		ev, files, err := sp.receive(buf, oob)
 		if err != nil {

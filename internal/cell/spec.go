@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"cloister/internal/cell/child"
+	"cloister/internal/cell/egress"
 	"cloister/internal/cell/filter"
 )
 
@@ -44,6 +45,11 @@ type Spec struct {
 	// starts and handed out by [Cell.Listener]. At most 16.
 	Listen []string
 
+	// Network is the cell's way to a network; nil gives it none, so that all that
+	// is not the loopback's fails with ENETUNREACH. Start's error is a
+	// *TunnelError where the machine can not make one.
+	Network *egress.Network
+
 	// Stdout and Stderr get what the program writes, in order, from one
 	// goroutine each. A slow Write holds back only the program. nil discards.
 	//
@@ -70,7 +76,7 @@ const (
 
 // Validate says whether s can be started at all; the error is a *SpecError.
 func (s *Spec) Validate() error {
-	for _, check := range []func() error{s.checkID, s.checkRoot, s.checkProgram, s.checkLimits, s.checkListen, s.checkSize} {
+	for _, check := range []func() error{s.checkID, s.checkRoot, s.checkProgram, s.checkLimits, s.checkListen, s.checkNetwork, s.checkSize} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -212,6 +218,28 @@ func loopback(address string) (child.Address, error) {
 	return child.Address{IP: string(ap.Addr().AsSlice()), Port: uint64(ap.Port())}, nil
 }
 
+func (s *Spec) checkNetwork() error {
+	n := s.Network
+	switch {
+	case n == nil:
+		return nil
+	case n.Egress == nil:
+		return bad("Network", "has no Egress to ask")
+	case n.MaxFlows < 0 || n.MaxFlows > 1<<16:
+		return bad("Network", "MaxFlows is %d, not between 0 and %d", n.MaxFlows, 1<<16)
+	case n.Address.IsValid() && (!n.Address.Is4() || !own(n.Address)):
+		return bad("Network", "%s is no IPv4 address for a cell", n.Address)
+	case n.Address6.IsValid() && (!n.Address6.Is6() || n.Address6.Is4In6() || !own(n.Address6)):
+		return bad("Network", "%s is no IPv6 address for a cell", n.Address6)
+	}
+	return nil
+}
+
+// own says whether a cell can have an address as its own.
+func own(a netip.Addr) bool {
+	return a == egress.DefaultAddress || !egress.Unreachable(a)
+}
+
 func (s *Spec) checkSize() error {
 	n := len(s.Dir)
 	for _, b := range s.Root {
@@ -243,6 +271,12 @@ func (s *Spec) order(id uint64) *child.Order {
 	for _, a := range s.Listen {
 		address, _ := loopback(a)
 		o.Listen = append(o.Listen, address)
+	}
+	if s.Network != nil {
+		o.Tunnel = child.Tunnel{IP4: string(orElse(s.Network.Address, egress.DefaultAddress).AsSlice()), MTU: egress.MTU}
+		if s.Network.Address6.IsValid() {
+			o.Tunnel.IP6 = string(s.Network.Address6.AsSlice())
+		}
 	}
 	return o
 }

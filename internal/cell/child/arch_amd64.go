@@ -11,4 +11,5 @@ const (
 	sysSeccomp      = 317
 	sysMemfdCreate  = 319
 	sysExecveat     = 322
+	sysSetns        = 308
 )

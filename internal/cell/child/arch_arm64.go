@@ -11,4 +11,5 @@ const (
 	sysSeccomp      = 277
 	sysMemfdCreate  = 279
 	sysExecveat     = 281
+	sysSetns        = 268
 )

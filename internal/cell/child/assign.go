@@ -62,8 +62,11 @@ func (s *spawner) start(c *cell, o *Order, raw []byte, files []int) (*Event, []i
 
 // prepare sets the limits and hands the order to the stage. It closes files.
 func (s *spawner) prepare(c *cell, o *Order, raw []byte, files []int) error {
-	files, err := s.openBinds(o, files)
 	defer func() { closeAll(files) }()
+	if o.Tunnel.Wanted() {
+		files = append(files, s.tunnelFile(c))
+	}
+	files, err := s.openBinds(o, files)
 	if err != nil {
 		return err
 	}

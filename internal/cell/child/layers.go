@@ -24,4 +24,5 @@ const (
 	LayerCPU      = "cpu share"
 	LayerPids     = "process limit"
 	LayerInit     = "first process"
+	LayerTunnel   = "tunnel" // only of cells that have a way out
 )

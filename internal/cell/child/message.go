@@ -13,7 +13,7 @@ type Op uint64
 // OpAssign or OpProbe.
 const (
 	OpMake   Op = iota + 1 // make an empty cell
-	OpAssign               // give it its work; files: stdout, stderr
+	OpAssign               // give it its work; files: stdout, stderr, and to the stage, with Tunnel, the third of tunnelFile, then the binds
 	OpKill                 // end it
 	OpProbe                // report the layers, under Filter; the stage runs nothing then
 )
@@ -26,6 +26,16 @@ type Address struct {
 	IP   string
 	Port uint64
 }
+
+// Tunnel is a network interface of the cell whose packets go to the node: 4 and 16
+// bytes of addresses, each or both "" for none.
+type Tunnel struct {
+	IP4, IP6 string
+	MTU      uint64
+}
+
+// Wanted says whether there is to be one.
+func (t Tunnel) Wanted() bool { return t.IP4 != "" }
 
 // Limits bounds what a cell uses.
 type Limits struct{ Memory, CPUMillis, Pids, Tmp uint64 }
@@ -44,6 +54,7 @@ type Order struct {
 	Env    []string
 	Dir    string
 	Listen []Address
+	Tunnel Tunnel
 	Filter string // the system call filter, as struct sock_filter
 }
 
@@ -72,6 +83,9 @@ func (o *Order) Marshal() []byte {
 		e.string(a.IP)
 		e.uint(a.Port)
 	}
+	e.string(o.Tunnel.IP4)
+	e.string(o.Tunnel.IP6)
+	e.uint(o.Tunnel.MTU)
 	e.string(o.Filter)
 	return e.b
 }
@@ -89,6 +103,7 @@ func ParseOrder(b []byte) (*Order, error) {
 		for n := d.uint(); n > 0 && d.err == nil; n-- {
 			o.Listen = append(o.Listen, Address{IP: d.string(), Port: d.uint()})
 		}
+		o.Tunnel = Tunnel{IP4: d.string(), IP6: d.string(), MTU: d.uint()}
 		o.Filter = d.string()
 	}
 	return o, d.end()
@@ -100,7 +115,7 @@ type Kind uint64
 // The events. The stage tells its spawner EventStarted; the spawner tells the
 // node all of them.
 const (
-	EventStarted Kind = iota + 1 // the program runs, or Failure; files: see Event.Peakable, then the listeners
+	EventStarted Kind = iota + 1 // the program runs, or Failure; files: see Event.Peakable, then the tunnel, if ordered, and the listeners
 	EventExited                  // nothing of the cell is left
 	EventReport                  // the layers
 )

@@ -26,7 +26,7 @@ var etc = []struct{ name, text string }{
 	{"group", "root:x:0:\ncell:x:" + userText + ":\n"},
 	{"hosts", "127.0.0.1 localhost\n::1 localhost\n"},
 	{"hostname", "cell\n"},
-	{"resolv.conf", "nameserver 127.0.0.1\noptions attempts:1 timeout:1\n"},
+	{"resolv.conf", "nameserver 192.0.0.1\noptions attempts:2 timeout:12\n"},
 	{"nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"},
 }
 

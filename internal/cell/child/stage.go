@@ -17,8 +17,8 @@ import (
 type stage struct {
 	buf   [MaxMessage]byte
 	order *Order
-	files []int // of the order: stdout, stderr, then a tree for each bind, if the spawner could open them
-	out   []int // listeners
+	files []int // of the order: stdout, stderr, with a tunnel its device, then a tree for each bind, if the spawner could open them
+	out   []int // tunnel and listeners
 	found []Found
 }
 
@@ -100,6 +100,25 @@ func (s *stage) optional(layer string, err, none error) error {
 	return nil
 }
 
+// tunnel makes the cell's way out, if it has one, and takes its device off the
+// files of the order.
+func (s *stage) tunnel() error {
+	if !s.order.Tunnel.Wanted() || s.order.Op != OpAssign {
+		return nil
+	}
+	if len(s.files) < 3 {
+		return errMessage
+	}
+	fd := s.files[2]
+	s.files = append(s.files[:2:2], s.files[3:]...)
+	fd, err := openTunnel(fd)
+	if err != nil {
+		return err
+	}
+	s.out = append(s.out, fd)
+	return s.order.Tunnel.configure(fd)
+}
+
 func (s *stage) receiveOrder() error {
 	b, files, err := receive(controlFD, s.buf[:])
 	if err != nil {
@@ -115,6 +134,9 @@ func (s *stage) receiveOrder() error {
 
 // build lays out what the program will find.
 func (s *stage) build() error {
+	if err := s.tunnel(); err != nil {
+		return failed(LayerTunnel, "make the network interface", err)
+	}
 	trees := s.files[min(2, len(s.files)):]
 	for i, b := range s.order.Binds {
 		tree := -1

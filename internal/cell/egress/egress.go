@@ -106,18 +106,24 @@ type Answer struct {
 	TTL   time.Duration
 }
 
+// Resolver is the address at which the DNS of every cell is answered, by UDP and
+// by TCP; the cell's /etc/resolv.conf names it. RFC 7335 sets its range aside for
+// what a machine uses inside itself.
+var Resolver = netip.AddrFrom4([4]byte{192, 0, 0, 1})
+
+// DefaultAddress is a cell's own address if nobody chose. Every cell may have the
+// same: none can be reached.
+var DefaultAddress = netip.AddrFrom4([4]byte{192, 0, 0, 2})
+
 // Network is a cell's network. The zero value but for Egress is good.
 type Network struct {
 	Egress Egress
-	// Address is the cell's own, which programs see as theirs; 192.0.0.2 if it is
-	// the zero Addr. Nothing can connect to it.
+	// Address is the cell's own, which programs see as theirs; DefaultAddress if
+	// it is the zero Addr. Nothing can connect to it.
 	Address netip.Addr
 	// Address6 gives the cell IPv6. Without it, connections to IPv6 addresses fail
 	// with ENETUNREACH and names have no such addresses.
 	Address6 netip.Addr
-	// Resolver is the address at which the cell's DNS is answered; 192.0.0.1 if it
-	// is the zero Addr. The cell's /etc/resolv.conf names it.
-	Resolver netip.Addr
 	// MaxFlows is how many flows there may be at once, those being opened included;
 	// 0 means 512. What is over it is denied.
 	MaxFlows int
