@@ -115,13 +115,13 @@ func verdict(e *awsapi.Error) error {
 	return unauthenticated(e)
 }
 
-// entrance refuses an unsigned call of an operation that has to be signed. Of a
-// signed one, whose signature is good and for the right service by now, it
-// notes that the key was used.
+// entrance refuses an unsigned call of an operation that has to be signed, and
+// one signed with what works elsewhere only. Of a signed one, whose signature is
+// good and for the right service by now, it notes that the key was used.
 func (d *Door) entrance(c *Call, s *sigv4.Signature, match *awsapi.Match) error {
 	if s != nil {
 		d.directory.Used(s.AccessKeyID, s.Service, s.Region, c.Time)
-		return nil
+		return d.inItsCell(c)
 	}
 	if !d.isPublic(match.Operation) {
 		return unauthenticated(sigv4.MissingAuthenticationToken())

@@ -51,6 +51,7 @@ type Door struct {
 	now       func() time.Time
 	bodies    budget
 	strangers *strangers
+	strays    strays
 
 	publicForms bool // an operation of a query protocol need not be signed
 }

@@ -80,7 +80,7 @@ func (c *Call) Signed(r *http.Request, service string, body []byte) error {
 	d.directory.Used(s.AccessKeyID, s.Service, s.Region, c.Time)
 	c.Principal = credential.Principal
 	c.Account = accountOf(c.Principal)
-	return nil
+	return d.inItsCell(c)
 }
 
 // covers says that the signature is good, and the body is the one that was signed.

@@ -1,7 +1,6 @@
 package door_test
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"net/http"
@@ -69,16 +68,21 @@ func enter(t *testing.T, s *stage, r *http.Request, body string) int {
 const openRoute = `{"Version":"2012-10-17","Statement":[
 	{"Effect":"Allow","Principal":"*","Action":"execute-api:Invoke","Resource":"arn:aws:execute-api:us-east-1:123456789012:a1/prod/GET/open"}]}`
 
+// toFront is an unsigned request to the front.
+func toFront(method, path string) *http.Request {
+	return httptest.NewRequest(method, "http://a1.execute-api.localhost"+path, nil)
+}
+
 func TestEnter(t *testing.T) {
 	s := newStage(t)
 	front(s, openRoute)
 	u := s.User("u", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"execute-api:Invoke","Resource":"arn:aws:execute-api:*:*:a1/prod/POST/signed"}]}`)
-	request := func(method, path, body string) *http.Request {
-		return httptest.NewRequest(method, "http://a1.execute-api.localhost"+path, bytes.NewReader([]byte(body)))
-	}
 	signed := func(service, method, path, body string) *http.Request {
 		key := s.Key(u, &awsapi.Service{SigningName: service})
-		return s.Sign(request(method, path, body), key)
+		r := toFront(method, path)
+		r.Body = io.NopCloser(strings.NewReader(body))
+		r.ContentLength = int64(len(body))
+		return s.Sign(r, key)
 	}
 	for _, c := range []struct {
 		what    string
@@ -88,8 +92,8 @@ func TestEnter(t *testing.T) {
 		outcome audit.Outcome
 		caller  string
 	}{
-		{"everyone's route", request("GET", "/open", ""), "", 200, audit.Allowed, "Unknown"},
-		{"a route that lets nobody in", request("GET", "/closed", ""), "", 403, audit.Denied, "Unknown"},
+		{"everyone's route", toFront("GET", "/open"), "", 200, audit.Allowed, "Unknown"},
+		{"a route that lets nobody in", toFront("GET", "/closed"), "", 403, audit.Denied, "Unknown"},
 		{"signed and permitted", signed("execute-api", "POST", "/signed", "{}"), "{}", 200, audit.Allowed, "IAMUser"},
 		{"signed, not permitted", signed("execute-api", "POST", "/other", "{}"), "{}", 403, audit.Denied, "IAMUser"},
 		{"another body than was signed", signed("execute-api", "POST", "/signed", "{}"), "[]", 403, audit.Denied, "Unknown"},
@@ -106,7 +110,7 @@ func TestEnter(t *testing.T) {
 			}
 		})
 	}
-	if got := enter(t, s, request("POST", "/signed", ""), strings.Repeat("x", 2<<10)); got != http.StatusRequestEntityTooLarge {
+	if got := enter(t, s, toFront("POST", "/signed"), strings.Repeat("x", 2<<10)); got != http.StatusRequestEntityTooLarge {
 		t.Errorf("a large body: %d", got)
 	}
 }

@@ -17,6 +17,7 @@ type Principal struct {
 	Tags        map[string]string // principal and session tags
 	IssuedAt    time.Time         // when temporary credentials were issued; zero for others
 	MFA         bool              // temporary credentials obtained with an MFA device
+	Cell        string            // ARN of the function in whose cells alone the credentials work
 	// What role chaining passes on and the session cannot shed: the keys of
 	// those of its Tags, and who took the first session of the chain.
 	TransitiveTagKeys []string

@@ -34,6 +34,7 @@ const (
 	CodeSecret        = "CLO-SECRET-002"
 	LayerSecret       = "CLO-SECRET-003"
 	OpenKey           = "CLO-KMS-001"
+	StrayCredentials  = "CLO-CELL-001"
 )
 
 var rules = []Rule{
@@ -46,6 +47,7 @@ var rules = []Rule{
 	{ID: CodeSecret, Name: "no-secrets-in-code", Title: "No function's code holds a secret in clear text", Severity: Critical, Exemptions: true},
 	{ID: LayerSecret, Name: "no-secrets-in-layers", Title: "No layer holds a secret in clear text", Severity: Critical, Exemptions: true},
 	{ID: OpenKey, Name: "no-open-keys", Title: "No key policy is open to everyone", Severity: Critical},
+	{ID: StrayCredentials, Name: "no-stray-credentials", Title: "No function's credentials are used outside its cells", Severity: Critical},
 }
 
 // Rules lists all rules by identifier.

@@ -106,7 +106,7 @@ func (p *plane) build() (err error) {
 	}
 	p.host.Prepare()
 	inside := newRoom(fileShare())
-	p.inside = newServer(p.node.door)
+	p.inside = newServer(p.node.gate)
 	p.inside.BaseContext = cellContext
 	p.secrets = newServer(http.HandlerFunc(serveSecrets))
 	p.secrets.BaseContext = cellContext

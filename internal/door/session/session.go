@@ -37,6 +37,10 @@ type Session struct {
 	// and FederatedKeys the condition keys that stay of its token.
 	Provider      string              `cbor:"15,keyasint,omitempty"`
 	FederatedKeys map[string][]string `cbor:"16,keyasint,omitempty"`
+
+	// Cell is the ARN of the function in whose cells alone the session works,
+	// empty for one that works everywhere.
+	Cell string `cbor:"17,keyasint,omitempty"`
 }
 
 // HasPolicies reports whether session policies narrow the session.

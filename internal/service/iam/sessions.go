@@ -17,7 +17,7 @@ func (s *Service) sessionCredential(opened *session.Session) (*credential, []str
 	if err != nil {
 		return nil, nil, err
 	}
-	p.AccessKeyID, p.IssuedAt, p.MFA = opened.AccessKeyID, opened.Issued, opened.MFA
+	p.AccessKeyID, p.IssuedAt, p.MFA, p.Cell = opened.AccessKeyID, opened.Issued, opened.MFA, opened.Cell
 	if err := s.narrow(p, opened); err != nil {
 		return nil, nil, err
 	}

@@ -32,7 +32,7 @@ func (s *Service) assumeRole(c *door.Call, r store.Reader, tx *store.Tx, in *api
 	if err != nil {
 		return nil, err
 	}
-	opened := newSession(c.Time, duration)
+	opened := newSession(c, duration)
 	opened.Kind, opened.Account, opened.EntityID = policy.PrincipalAssumedRole, role.Account, role.ID
 	opened.Name = awsapi.Val(in.RoleSessionName)
 	if err := describe(opened, c.Principal, in); err != nil {

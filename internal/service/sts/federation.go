@@ -54,7 +54,7 @@ func (s *Service) getFederationToken(c *door.Call, r store.Reader, in *api.GetFe
 	if in.DurationSeconds != nil {
 		duration = time.Duration(*in.DurationSeconds) * time.Second
 	}
-	opened := newSession(c.Time, duration)
+	opened := newSession(c, duration)
 	opened.Kind, opened.Account, opened.EntityID = policy.PrincipalFederatedUser, c.Account, c.Principal.UserID
 	opened.Name = awsapi.Val(in.Name)
 	var err error

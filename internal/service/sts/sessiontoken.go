@@ -29,7 +29,7 @@ func (s *Service) getSessionToken(c *door.Call, _ store.Reader, tx *store.Tx, in
 	if err != nil {
 		return nil, err
 	}
-	opened := newSession(c.Time, tokenTime(p, in.DurationSeconds))
+	opened := newSession(c, tokenTime(p, in.DurationSeconds))
 	opened.MFA = mfa
 	opened.Kind, opened.Account, opened.EntityID = p.Kind, p.Account, p.UserID
 	credentials, err := s.credentials(opened)
@@ -53,9 +53,19 @@ func tokenTime(p *door.Principal, seconds *int64) time.Duration {
 }
 
 // newSession begins a session with an access key of its own.
-func newSession(now time.Time, d time.Duration) *session.Session {
-	s := &session.Session{Issued: now.UTC().Truncate(time.Second)}
+func newSession(c *door.Call, d time.Duration) *session.Session {
+	s := &session.Session{Issued: c.Time.UTC().Truncate(time.Second), Cell: boundTo(c.Principal)}
 	s.Expires = s.Issued.Add(d)
 	s.AccessKeyID, s.Secret = session.NewAccessKey(session.TemporaryPrefix)
 	return s
+}
+
+// boundTo is the function in whose cells alone a session works that p takes:
+// what Lambda takes is for a cell of the function that it names, and a session
+// taken with such a session is bound like it.
+func boundTo(p *door.Principal) string {
+	if p.Kind == policy.PrincipalService && p.Service == "lambda.amazonaws.com" {
+		return p.SourceARN
+	}
+	return p.Cell
 }

@@ -172,7 +172,7 @@ func (s *Service) assumeRoleWithWebIdentity(c *door.Call, r store.Reader, in *ap
 	if err != nil {
 		return nil, err
 	}
-	opened := newSession(c.Time, duration)
+	opened := newSession(c, duration)
 	opened.Kind, opened.Account, opened.EntityID = policy.PrincipalAssumedRole, role.Account, role.ID
 	opened.Name = awsapi.Val(in.RoleSessionName)
 	opened.Provider, opened.FederatedKeys = who.provider.ARN, who.lasting()
