@@ -138,6 +138,13 @@ func (d *Door) decide(c *Call, need *Need) error {
 			subject(c.Principal), need.Action, need.Resource))
 	}
 	decision := policy.Evaluate(&policies, &req)
+	for i := 0; decision.Allowed && i < len(need.Also); i++ {
+		other := req
+		other.Resource = need.Also[i]
+		if d := policy.Evaluate(&policies, &other); d.Reason.Explicit() {
+			decision = d
+		}
+	}
 	decided := audit.Need{
 		Action: need.Action, Resource: need.Resource,
 		Allowed: decision.Allowed, Reason: decision.Reason.String(), Policy: policyName(decision),

@@ -222,3 +222,17 @@ func TestDo(t *testing.T) {
 		t.Errorf("%d runs, audited: %+v", s.runs, s.records())
 	}
 }
+
+// What is denied by one name is denied by all; what is allowed is so by the name
+// that was used.
+func TestOtherNames(t *testing.T) {
+	s := newStage(t)
+	s.needs = func(*door.Call) []door.Need {
+		return []door.Need{{Action: "iam:GetUser", Resource: resource, Also: []string{resource + "/"}}}
+	}
+	deny := func(arn string) string { return `{"Statement":{"Effect":"Deny","Action":"*","Resource":"` + arn + `"}}` }
+	answered(t, s.as(s.User("u", allow("*")), &iam.Service, getUser()), 200)
+	answered(t, s.as(s.User("u", allow("*"), deny(resource)), &iam.Service, getUser()), 403, "with an explicit deny")
+	answered(t, s.as(s.User("u", allow("*"), deny(resource+"/")), &iam.Service, getUser()), 403, "on resource: "+resource+" with an explicit deny in an identity-based policy")
+	answered(t, s.as(s.User("u", strings.Replace(allow("*"), `"Resource":"*"`, `"Resource":"`+resource+`/"`, 1)), &iam.Service, getUser()), 403, "no identity-based policy allows")
+}

@@ -10,6 +10,10 @@ type Need struct {
 	Action   string // "lambda:InvokeFunction"
 	Resource string // ARN, or "*" for actions without resource
 
+	// Also are the resource's other names, for actions that may be called by
+	// each of them: a policy that denies one explicitly denies the need.
+	Also []string
+
 	// Account owns the resource; empty means the caller's own.
 	Account string
 

@@ -114,12 +114,20 @@ func addRequestTags(context policy.MapContext, tags []*api.Tag) {
 	}
 }
 
-// needsOfPath are the path, as it was given.
+// needsOfPath are the path as it was given, as on AWS. Whoever denies it with a
+// slash behind it or without denies both
+// (https://docs.aws.amazon.com/systems-manager/latest/userguide/ps-retrieval-authorization.html).
 func needsOfPath(c *door.Call, _ store.Reader, in *api.GetParametersByPathRequest) ([]door.Need, error) {
-	return []door.Need{{
+	need := door.Need{
 		Action: "ssm:GetParametersByPath", Resource: arnOf(c.Account, c.Region, val(in.Path)),
 		Context: policy.MapContext{"ssm:recursive": {strconv.FormatBool(val(in.Recursive))}},
-	}}, nil
+	}
+	if bare, slashed := strings.CutSuffix(need.Resource, "/"); slashed {
+		need.Also = []string{bare}
+	} else {
+		need.Also = []string{bare + "/"}
+	}
+	return []door.Need{need}, nil
 }
 
 func needsOfAddTags(c *door.Call, r store.Reader, in *api.AddTagsToResourceRequest) ([]door.Need, error) {

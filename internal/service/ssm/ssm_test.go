@@ -130,6 +130,41 @@ func TestWhoMayRead(t *testing.T) {
 	}
 }
 
+// A path may be given with a slash behind it. What is allowed is the path as it
+// was given; what is denied is denied both ways.
+func TestPathsAreDeniedBothWays(t *testing.T) {
+	h := newHarness(t)
+	put(h, "/a/b/c", "1")
+	read := func(path string, policies ...string) error {
+		_, err := try(h, h.User("u", policies...), api.OpGetParametersByPath, &api.GetParametersByPathRequest{Path: &path, Recursive: ptr(true)})
+		return err
+	}
+	const arn = "arn:aws:ssm:us-east-1:123456789012:parameter"
+	deny := func(resource string) string {
+		return strings.Replace(allow("ssm:GetParametersByPath", resource), "Allow", "Deny", 1)
+	}
+	for _, denied := range []string{arn + "/a/b", arn + "/a/b/", arn + "/a/b/*", arn + "/a/?", arn + "/*b", arn + "/*b/"} {
+		for _, path := range []string{"/a/b", "/a/b/"} {
+			wantCode(t, read(path, allow("ssm:*", "*"), deny(denied)), "AccessDenied")
+		}
+		if err := read("/a", allow("ssm:*", "*"), deny(denied)); err != nil { // as on AWS
+			t.Errorf("%s: %v", denied, err)
+		}
+	}
+	for resource, paths := range map[string]map[string]bool{
+		arn + "/a/b":   {"/a/b": true, "/a/b/": false},
+		arn + "/a/b/*": {"/a/b": false, "/a/b/": true},
+		arn + "/a/b*":  {"/a/b": true, "/a/b/": true, "/a": false},
+	} {
+		for path, ok := range paths {
+			if err := read(path, allow("ssm:*", resource)); (err == nil) != ok {
+				t.Errorf("%s by %s: %v", path, resource, err)
+			}
+		}
+	}
+	wantCode(t, read("/", allow("ssm:*", "*"), deny(arn+"/")), "AccessDenied")
+}
+
 func TestDescribeForExplanations(t *testing.T) {
 	h := newHarness(t)
 	put(h, "/a/b", "1", func(in *api.PutParameterRequest) { in.Tags = []*api.Tag{{Key: ptr("team"), Value: ptr("blue")}} })
