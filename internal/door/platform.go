@@ -37,3 +37,6 @@ func (c *Call) Confide(secret []byte) {
 		c.confide(secret)
 	}
 }
+
+// Confides tells whether the caller is a function, so that Confide has an effect.
+func (c *Call) Confides() bool { return c.confide != nil }

@@ -29,6 +29,18 @@ func onSecret[In any](action string, id func(*In) *string, more ...func(*In, pol
 	})
 }
 
+// needsOfGet are those of onSecret for GetSecretValue, from memory.
+func (s *Service) needsOfGet(c *door.Call, r store.Reader, in *api.GetSecretValueRequest) ([]door.Need, error) {
+	f, err := findIn(c, s.remembered(c, r), val(in.SecretId))
+	if err != nil {
+		return nil, err
+	}
+	c.Found = f
+	need, err := f.need("GetSecretValue", val(in.SecretId))
+	conditionsOfGet(in, need.Context)
+	return []door.Need{need}, err
+}
+
 // theSecret is what the resolver of the call found.
 func theSecret(c *door.Call) (*secret, error) {
 	f := c.Found.(found)
@@ -69,9 +81,15 @@ func (s *secret) describe(need *door.Need) error {
 	if s.Policy == "" {
 		return nil
 	}
-	p, err := policy.Parse(policy.KindResource, []byte(s.Policy))
+	p := s.known.policy
+	if p == nil {
+		var err error
+		if p, err = policy.Parse(policy.KindResource, []byte(s.Policy)); err != nil {
+			return err
+		}
+	}
 	need.ResourcePolicy = &policy.Named{Name: s.arn(), Policy: p}
-	return err
+	return nil
 }
 
 // Describe adds to a need on a secret what the secret itself says.

@@ -134,8 +134,8 @@ func (s *Service) noteReads(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, n := range noted {
-		if s.read[n.row.arn()].day == n.day {
-			delete(s.read, n.row.arn())
+		if s.read[n.row.incarnation()].day == n.day {
+			delete(s.read, n.row.incarnation())
 		}
 	}
 }

@@ -119,6 +119,14 @@ func placeOf(token *string) (int, error) {
 	return n, nil
 }
 
+// incarnation is one of the secrets that had a place, one after the other.
+type incarnation struct {
+	place
+	suffix string
+}
+
+func (s *secret) incarnation() incarnation { return incarnation{s.place(), s.Suffix} }
+
 // read is a day on which a secret was read.
 type read struct {
 	row secret
@@ -130,15 +138,15 @@ func (s *Service) noteRead(row *secret, at time.Time) {
 	day := at.UTC().Truncate(24 * time.Hour)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.read[row.arn()].day != day {
-		s.read[row.arn()] = read{secret{Account: row.Account, Region: row.Region, Name: row.Name, Suffix: row.Suffix}, day}
+	if id := row.incarnation(); s.read[id].day != day {
+		s.read[id] = read{secret{Account: row.Account, Region: row.Region, Name: row.Name, Suffix: row.Suffix}, day}
 	}
 }
 
 // lastRead is the day on which a secret was last read, zero for none.
 func (s *Service) lastRead(r store.Reader, row *secret) (time.Time, error) {
 	s.mu.Lock()
-	noted, ok := s.read[row.arn()]
+	noted, ok := s.read[row.incarnation()]
 	s.mu.Unlock()
 	if ok {
 		return noted.day, nil

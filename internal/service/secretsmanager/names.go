@@ -42,10 +42,12 @@ type found struct {
 
 // find looks up a secret by name, ARN, or ARN without the suffix. One of
 // another region is none that a call can reach.
-func find(c *door.Call, r store.Reader, id string) (found, error) {
+func find(c *door.Call, r store.Reader, id string) (found, error) { return findIn(c, stored(r), id) }
+
+func findIn(c *door.Call, in rows, id string) (found, error) {
 	missing := found{ref: secret{Account: c.Account, Region: c.Region, Name: id, Suffix: unknown}}
 	if !strings.HasPrefix(id, "arn:") {
-		return look(c, r, missing, "")
+		return look(c, in, missing, "")
 	}
 	parts := strings.SplitN(id, ":", 7)
 	if len(parts) < 7 || parts[2] != "secretsmanager" || parts[5] != "secret" {
@@ -59,21 +61,21 @@ func find(c *door.Call, r store.Reader, id string) (found, error) {
 	if at := len(parts[6]) - suffixLength - 1; at > 0 && parts[6][at] == '-' && suffixPattern.MatchString(parts[6][at+1:]) {
 		whole := missing
 		whole.ref.Name, whole.ref.Suffix = parts[6][:at], parts[6][at+1:]
-		f, err := look(c, r, whole, whole.ref.Suffix)
+		f, err := look(c, in, whole, whole.ref.Suffix)
 		if err != nil || f.row != nil {
 			return f, err
 		}
-		if f, err = look(c, r, missing, ""); err != nil || f.row != nil {
+		if f, err = look(c, in, missing, ""); err != nil || f.row != nil {
 			return f, err
 		}
 		return whole, nil
 	}
-	return look(c, r, missing, "")
+	return look(c, in, missing, "")
 }
 
 // look reads the secret of a name, which must have the suffix if one is given.
-func look(c *door.Call, r store.Reader, f found, suffix string) (found, error) {
-	row, err := secrets.Get(r, f.ref.key())
+func look(c *door.Call, in rows, f found, suffix string) (found, error) {
+	row, err := in(f.ref.place())
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return f, nil

@@ -34,7 +34,7 @@ func (s *Service) registerSecrets(d *door.Door) {
 }
 
 func (s *Service) registerValues(d *door.Door) {
-	door.Act(d, api.OpGetSecretValue, onSecret("GetSecretValue", func(in *api.GetSecretValueRequest) *string { return in.SecretId }, conditionsOfGet), s.getValue)
+	door.Act(d, api.OpGetSecretValue, door.Permission(s.needsOfGet), s.getValue)
 	door.Act(d, api.OpBatchGetSecretValue, door.Permission(needsOfBatch), s.batchGet)
 	door.Act(d, api.OpPutSecretValue, onSecret("PutSecretValue", func(in *api.PutSecretValueRequest) *string { return in.SecretId }), s.putValue)
 	door.Write(d, api.OpUpdateSecretVersionStage, onSecret("UpdateSecretVersionStage", func(in *api.UpdateSecretVersionStageRequest) *string { return in.SecretId },

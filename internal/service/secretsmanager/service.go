@@ -16,14 +16,15 @@ type Service struct {
 	now   func() time.Time
 	wake  chan string // accounts of which a rotation may be due
 	lanes lanes
+	cache *cache
 
 	mu   sync.Mutex
-	read map[string]read // what was read and is not written down yet, by ARN
+	read map[incarnation]read // what was read and is not written down yet
 }
 
 // New makes the service. Run does what is due.
 func New(db *store.DB) *Service {
-	return &Service{db: db, now: time.Now, wake: make(chan string, 64), lanes: newLanes(), read: map[string]read{}}
+	return &Service{db: db, now: time.Now, wake: make(chan string, 64), lanes: newLanes(), cache: newCache(db, cacheBudget), read: map[incarnation]read{}}
 }
 
 // Run rotates what is due, removes what is past its recovery window, and

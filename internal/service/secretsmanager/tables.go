@@ -32,6 +32,8 @@ type secret struct {
 	Replicas                      []replica
 	Versions                      []version // the oldest first
 	Rotation                      rotation
+
+	known known
 }
 
 type tag struct{ Key, Value string }
