@@ -2,8 +2,6 @@ package secrets
 
 import (
 	"bytes"
-	"context"
-	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -17,50 +15,27 @@ import (
 
 	"github.com/zricethezav/gitleaks/v8/config"
 	"github.com/zricethezav/gitleaks/v8/detect"
-	"github.com/zricethezav/gitleaks/v8/sources"
-
-	"cloister/internal/secretscan"
 )
 
 func detector(t testing.TB) *detect.Detector {
-	d, err := detect.NewDetectorDefaultConfig()
+	d, err := NewDetector()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return d
 }
 
-// theirs is what gitleaks finds in a file: rule and line. (The last line that it
-// gives of a match is wrong where the text does not end in a newline.)
-func theirs(t testing.TB, d *detect.Detector, path string, content []byte) (found []string) {
-	file := &sources.File{Content: bytes.NewReader(content), Path: path, Config: &d.Config}
-	err := file.Fragments(context.Background(), func(f sources.Fragment, err error) error {
-		if err != nil {
-			return err
-		}
-		for _, x := range d.Detect(detect.Fragment(f)) {
-			found = append(found, fmt.Sprintf("%s %d", x.RuleID, max(x.StartLine, 1))) // 0: of rules of paths alone
-		}
-		return nil
-	})
+func theirs(t testing.TB, d *detect.Detector, path string, content []byte) []string {
+	found, err := Theirs(d, path, content)
 	if err != nil {
 		t.Fatal(err)
 	}
-	slices.Sort(found)
-	return found
-}
-
-func ours(path string, content []byte) (found []string) {
-	for _, f := range secretscan.Text(path, string(content)) {
-		found = append(found, fmt.Sprintf("%s %d", f.Rule, f.Line))
-	}
-	slices.Sort(found)
 	return found
 }
 
 func compare(t *testing.T, d *detect.Detector, path string, content []byte) int {
 	t.Helper()
-	want, got := theirs(t, d, path, content), ours(path, content)
+	want, got := theirs(t, d, path, content), Ours(path, content)
 	if !slices.Equal(want, got) {
 		t.Errorf("%s (%d bytes):\ngitleaks %q\nours     %q", path, len(content), want, got)
 		if dir := os.Getenv("DIFFERENCES"); dir != "" {
