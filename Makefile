@@ -39,8 +39,8 @@ mutate: ## mutation testing of the policy evaluator (a quarter of an hour)
 generate: ## wire types from AWS's published models
 	$(GO) generate ./internal/awsapi
 
-bench: build ## side by side with peers; writes docs/benchmarks.md
-	./scripts/bench
+bench: build ## side by side with peers; writes docs/benchmarks.md (ONLY=keys,warm prints those parts)
+	./scripts/bench $(if $(ONLY),--only $(ONLY))
 
 clean:
 	rm -rf bin .tools

@@ -9,17 +9,26 @@ import (
 
 // withNode runs fn with a fresh node that serves plain HTTP and has the role
 // of functions and the user who makes the measured calls.
-func (b *bench) withNode(fn func(node *lab.Process, root *lab.Client, user lab.Key) error) (err error) {
+func (b *bench) withNode(fn func(node *lab.Process, root *lab.Client, user lab.Key) error) error {
+	return b.withNodeAt(lab.Root, fn, "--plaintext")
+}
+
+// withTLSNode is withNode with a node as it comes, which serves HTTPS.
+func (b *bench) withTLSNode(fn func(node *lab.Process, root *lab.Client, user lab.Key) error) error {
+	return b.withNodeAt(lab.RootTLS, fn)
+}
+
+func (b *bench) withNodeAt(client func(string) *lab.Client, fn func(*lab.Process, *lab.Client, lab.Key) error, flags ...string) (err error) {
 	dir, err := os.MkdirTemp(b.work, "node-")
 	if err != nil {
 		return err
 	}
-	node, err := lab.Up(b.ctx, b.tools, dir, "--plaintext")
+	node, err := lab.Up(b.ctx, b.tools, dir, flags...)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, node.Stop()) }()
-	root := lab.Root(node.Address)
+	root := client(node.Address)
 	defer root.Close()
 	if err := root.LoggingRole(); err != nil {
 		return err

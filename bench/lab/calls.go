@@ -18,9 +18,9 @@ func Calls(address string, user Key) map[string]*load.Target {
 	identity := load.Request{Method: "POST", Path: "/", ContentType: FormType, Body: []byte("Action=GetCallerIdentity&Version=2011-06-15")}
 	function := load.Request{Method: "GET", Path: "/2015-03-31/functions/" + FunctionName, ContentType: "application/json"}
 	return map[string]*load.Target{
-		"invoke":   {Address: address, Signer: user.Signer("lambda"), Check: load.Echoed, Request: invocation},
-		"identity": {Address: address, Signer: user.Signer("sts"), Check: load.Holds("<Arn>"), Request: always(identity)},
-		"function": {Address: address, Signer: user.Signer("lambda"), Check: load.Holds("function:" + FunctionName), Request: always(function)},
+		"invoke":   {Address: address, Author: user.Signer("lambda"), Check: load.Echoed, Request: invocation},
+		"identity": {Address: address, Author: user.Signer("sts"), Check: load.Holds("<Arn>"), Request: always(identity)},
+		"function": {Address: address, Author: user.Signer("lambda"), Check: load.Holds("function:" + FunctionName), Request: always(function)},
 	}
 }
 

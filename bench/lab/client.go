@@ -52,6 +52,11 @@ func Root(address string) *Client {
 	return &Client{Address: address, Key: root, conn: load.Client(address)}
 }
 
+// RootTLS is Root over TLS.
+func RootTLS(address string) *Client {
+	return &Client{Address: address, Key: root, conn: load.TLSClient(address)}
+}
+
 // Close closes the client's connection.
 func (c *Client) Close() { c.conn.Close() }
 
@@ -76,6 +81,25 @@ func (c *Client) IAM(action string, pairs ...string) ([]byte, error) {
 		form.Set(pairs[i], pairs[i+1])
 	}
 	return c.call("iam", load.Request{Method: "POST", Path: "/", ContentType: FormType, Body: []byte(form.Encode())})
+}
+
+// JSON calls an operation of a JSON protocol, TrentService.Encrypt say, and
+// reads its answer into out.
+func (c *Client) JSON(service, operation string, in, out any) error {
+	r, err := jsonRequest(operation, in)
+	if err != nil {
+		return err
+	}
+	body, err := c.call(service, r)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(body, out)
+}
+
+func jsonRequest(operation string, in any) (load.Request, error) {
+	body, err := json.Marshal(in)
+	return load.Request{Method: "POST", Path: "/", ContentType: "application/x-amz-json-1.1", Operation: operation, Body: body}, err
 }
 
 // FormType is the content type of query protocols.

@@ -40,7 +40,9 @@ func (c *Client) User() (Key, error) {
 		return Key{}, err
 	}
 	set := decision.NewSet(10, 5)
-	set.Append(fmt.Sprintf(`{"Effect":"Allow","Action":["lambda:InvokeFunction","lambda:GetFunction"],"Resource":"arn:aws:lambda:%s:%s:function:*"}`, Region, Account))
+	set.Append(strings.NewReplacer("REGION", Region, "ACCOUNT", Account).Replace(`{"Effect":"Allow",
+		"Action":["lambda:InvokeFunction","lambda:GetFunction","kms:Encrypt","kms:Decrypt","kms:GenerateDataKey","secretsmanager:GetSecretValue"],
+		"Resource":["arn:aws:lambda:REGION:ACCOUNT:function:*","arn:aws:kms:REGION:ACCOUNT:key/*","arn:aws:secretsmanager:REGION:ACCOUNT:secret:*"]}`))
 	for i, document := range set.IAM() {
 		policy := fmt.Sprintf("bench-%d", i)
 		if _, err := c.IAM("CreatePolicy", "PolicyName", policy, "PolicyDocument", document); err != nil {

@@ -12,5 +12,10 @@ type Tools struct {
 // Floor is the bare server's binary.
 func (t Tools) Floor() string { return filepath.Join(t.Dir, "floor") }
 
+// Vault is the binary of bench/vault, and the file that says why there is none.
+func (t Tools) Vault() (binary, why string) {
+	return filepath.Join(t.Dir, "vault"), filepath.Join(t.Dir, "vault.why")
+}
+
 // Bootstrap is the function's binary.
 func (t Tools) Bootstrap() string { return filepath.Join(t.Dir, "bootstrap") }

@@ -3,6 +3,8 @@ package load
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -17,6 +19,7 @@ const answerTime = time.Minute
 // It is for one goroutine.
 type Conn struct {
 	address string
+	tls     bool
 	conn    net.Conn
 	reader  *bufio.Reader
 	body    bytes.Buffer
@@ -25,6 +28,10 @@ type Conn struct {
 // Client returns a client of the server at address, host:port. It dials when
 // it is first used.
 func Client(address string) *Conn { return &Conn{address: address} }
+
+// TLSClient is a Client that speaks TLS. It takes any certificate: the servers
+// are those that the benchmark started, each with one that it made itself.
+func TLSClient(address string) *Conn { return &Conn{address: address, tls: true} }
 
 // Do sends a whole request and reads its answer. The body is good until the
 // next call.
@@ -56,8 +63,18 @@ func (c *Conn) dial() error {
 	if err != nil {
 		return err
 	}
+	if err := conn.SetDeadline(time.Now().Add(answerTime)); err != nil {
+		return errors.Join(err, conn.Close())
+	}
+	if c.tls {
+		secure := tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
+		if err := secure.Handshake(); err != nil {
+			return errors.Join(err, conn.Close())
+		}
+		conn = secure
+	}
 	c.conn, c.reader = conn, bufio.NewReader(conn)
-	return conn.SetDeadline(time.Now().Add(answerTime))
+	return nil
 }
 
 // Close closes the connection, if there is one.

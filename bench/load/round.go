@@ -17,7 +17,8 @@ const ahead = 512
 // Target is a server and what is asked of it.
 type Target struct {
 	Address string                      // host:port
-	Signer  Signer                      // signs every request, also for a server that does not look
+	TLS     bool                        // spoken to the server
+	Author  Author                      // writes every request, also for a server that does not look who asks
 	Request func(client, n int) Request // the n-th request of a client
 	Check   func(request []byte, status int, body []byte) error
 }
@@ -63,17 +64,24 @@ func (t *Target) Run(ctx context.Context, clients int, length time.Duration) (*R
 	return r, nil
 }
 
+func (t *Target) connect() *Conn {
+	if t.TLS {
+		return TLSClient(t.Address)
+	}
+	return Client(t.Address)
+}
+
 func (t *Target) sign(client int) [][]byte {
 	all := make([][]byte, ahead)
 	for n := range all {
 		r := t.Request(client, n)
-		all[n] = t.Signer.Signed(t.Address, &r, time.Now())
+		all[n] = t.Author.Signed(t.Address, &r, time.Now())
 	}
 	return all
 }
 
 func (t *Target) client(ctx context.Context, requests [][]byte) ([]time.Duration, error) {
-	c := Client(t.Address)
+	c := t.connect()
 	defer c.Close()
 	latencies := make([]time.Duration, 0, 1<<16)
 	for n := 0; ctx.Err() == nil; n++ {
