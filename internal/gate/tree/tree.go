@@ -4,8 +4,8 @@
 // them (Jayway's, which API Gateway names). Everything is bounded and nothing
 // panics, whatever the document or the path.
 //
-// A value is nil, bool, string, int64, float64, [BigNumber], *[Map] or *[List]. What
-// else Go values hold is written with fmt. Maps and lists are not safe for
+// A value is nil, bool, string, int64, float64, [BigNumber], *[Map], *[List] or [Entry].
+// Others are written as nothing. Maps and lists are not safe for
 // concurrent use.
 package tree
 
@@ -57,6 +57,15 @@ func (m *Map) Keys() []string { return m.keys }
 
 // Len is how many members there are.
 func (m *Map) Len() int { return len(m.keys) }
+
+// An Entry is a member of a map, as entrySet gives it.
+type Entry struct {
+	Of  *Map
+	Key string
+}
+
+// Value is the member's value as it is now.
+func (e Entry) Value() any { return e.Of.Get(e.Key) }
 
 // List is an array.
 type List struct {

@@ -3,7 +3,6 @@ package tree
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -47,8 +46,13 @@ func (w *writer) json(v any, depth int) bool {
 		w.put(Quote(v))
 	case bool, int64, float64, BigNumber:
 		w.put(scalar(v))
+	case Entry:
+		w.put("{" + Quote(v.Key) + ":")
+		ok := w.json(v.Value(), depth-1)
+		w.put("}")
+		return ok
 	default:
-		w.put(Quote(fmt.Sprint(v)))
+		w.put(`""`)
 	}
 	return true
 }
@@ -129,6 +133,9 @@ func (w *writer) java(v any, depth int) bool {
 			return w.javaList(v, depth-1)
 		}
 		return w.json(v, depth)
+	case Entry:
+		w.put(v.Key + "=")
+		return w.java(v.Value(), depth-1)
 	default:
 		w.put(scalar(v))
 	}
@@ -166,8 +173,10 @@ func scalar(v any) string {
 		return double(v)
 	case BigNumber:
 		return string(v)
+	case bool:
+		return strconv.FormatBool(v)
 	}
-	return fmt.Sprint(v)
+	return ""
 }
 
 // double writes a number as Java's Double.toString: always with a fraction, with an
