@@ -15,8 +15,15 @@ var renamed = map[string]string{
 	"lambda:GetLayerVersionByArn":     "lambda:GetLayerVersion",
 }
 
+// byMethod is the service whose actions are named after the methods of HTTP
+// (list_amazonapigatewaymanagementv2.html).
+const byMethod = "apigateway"
+
 // existing are the actions of a service's operations.
 func existing(s *awsapi.Service) []string {
+	if s.SigningName == byMethod {
+		return []string{"apigateway:DELETE", "apigateway:GET", "apigateway:PATCH", "apigateway:POST", "apigateway:PUT", "apigateway:TagResource", "apigateway:UntagResource"}
+	}
 	var actions []string
 	for _, op := range s.Operations {
 		action := s.SigningName + ":" + op.Name
@@ -32,6 +39,9 @@ func existing(s *awsapi.Service) []string {
 // operations begin with: a policy that gives them all gives whatever it does
 // not leave out by name.
 func unnamed(s *awsapi.Service, word string) []string {
+	if s.SigningName == byMethod {
+		return nil
+	}
 	var actions []string
 	for _, op := range s.Operations {
 		action := s.SigningName + ":" + verb(op.Name) + "Q" + word

@@ -35,6 +35,8 @@ const (
 	LayerSecret       = "CLO-SECRET-003"
 	OpenKey           = "CLO-KMS-001"
 	StrayCredentials  = "CLO-CELL-001"
+	OpenRoute         = "CLO-GATE-001"
+	UnusedAuthorizer  = "CLO-GATE-002"
 )
 
 var rules = []Rule{
@@ -48,6 +50,8 @@ var rules = []Rule{
 	{ID: LayerSecret, Name: "no-secrets-in-layers", Title: "No layer holds a secret in clear text", Severity: Critical, Exemptions: true},
 	{ID: OpenKey, Name: "no-open-keys", Title: "No key policy is open to everyone", Severity: Critical},
 	{ID: StrayCredentials, Name: "no-stray-credentials", Title: "No function's credentials are used outside its cells", Severity: Critical},
+	{ID: OpenRoute, Name: "no-silent-public-routes", Title: "No route or function URL is open to everyone unless it says so", Severity: High},
+	{ID: UnusedAuthorizer, Name: "no-idle-authorizers", Title: "No authorizer protects nothing", Severity: Medium},
 }
 
 // Rules lists all rules by identifier.

@@ -14,6 +14,7 @@ import (
 	"cloister/internal/audit"
 	"cloister/internal/awsapi"
 	analyzerapi "cloister/internal/awsapi/accessanalyzer"
+	gatewayapi "cloister/internal/awsapi/apigatewayv2"
 	cognitoapi "cloister/internal/awsapi/cognitoidp"
 	iamapi "cloister/internal/awsapi/iam"
 	kmsapi "cloister/internal/awsapi/kms"
@@ -72,7 +73,7 @@ type Node struct {
 
 // Services are the services that a node has: AWS's and the platform's own.
 func Services() []*awsapi.Service {
-	return []*awsapi.Service{&iamapi.Service, &stsapi.Service, &lambdaapi.Service, &logsapi.Service, &kmsapi.Service, &smapi.Service, &ssmapi.Service, &analyzerapi.Service, &orgsapi.Service, &cognitoapi.Service, &platform.Service}
+	return []*awsapi.Service{&iamapi.Service, &stsapi.Service, &lambdaapi.Service, &logsapi.Service, &kmsapi.Service, &smapi.Service, &ssmapi.Service, &analyzerapi.Service, &orgsapi.Service, &cognitoapi.Service, &gatewayapi.Service, &platform.Service}
 }
 
 // Start opens the data directory and serves. The node answers when Start has
@@ -159,7 +160,8 @@ func (n *Node) makeServices(ctx context.Context) error {
 	n.door = door.New(door.Config{DB: n.db, Audit: n.audit, Directory: n.iam, Organizations: n.orgs, Services: Services(), Region: n.config.Region, Sealing: n.keys})
 	n.gate = gate.New(n.door, "")
 	n.iam.Register(n.door)
-	tokens := sts.New(n.keys, n.iam, dial.New(n.config.AllowOutgoing...).Fetch)
+	dialer := dial.New(n.config.AllowOutgoing...)
+	tokens := sts.New(n.keys, n.iam, dialer.Fetch)
 	tokens.Register(n.door)
 	n.orgs.Register(n.door)
 	n.logs.Register(n.door)
@@ -169,6 +171,7 @@ func (n *Node) makeServices(ctx context.Context) error {
 	secrets, parameters := secretsmanager.New(n.db), ssm.New(n.db)
 	userPools := cognitoidp.New(cognitoidp.Options{DB: n.db, Keys: n.keys})
 	userPools.Register(n.door)
+	httpAPIs := n.makeHTTPAPIs(dialer, guard)
 	secrets.Register(n.door)
 	parameters.Register(n.door)
 	guardrails.Register(n.door)
@@ -176,6 +179,7 @@ func (n *Node) makeServices(ctx context.Context) error {
 	explain.New(explain.Config{Audit: n.audit, Principals: n.iam, Views: map[string]explain.View{
 		"iam": n.iam.Describe, "sts": tokens.Describe, "lambda": n.lambda.Describe, "logs": n.logs.Describe, "kms": n.kms.Describe,
 		"secretsmanager": secrets.Describe, "ssm": parameters.Describe, "cognito-idp": userPools.Describe,
+		"apigateway": httpAPIs.Describe, "execute-api": httpAPIs.Describe,
 	}}).Register(n.door)
 	activity.New(n.audit).Register(n.door)
 	generations := generation.New(n.db)
