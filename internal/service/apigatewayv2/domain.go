@@ -13,7 +13,7 @@ import (
 
 // A domain is one account's: names are the node's, whoever has them.
 var (
-	domains  = store.Define[domain]("apigatewayv2.domain")    // name
+	domains  = store.Define[domain]("apigatewayv2.domain")   // name
 	mappings = store.Define[mapping]("apigatewayv2.mapping") // domain, id
 )
 

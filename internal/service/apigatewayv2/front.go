@@ -120,7 +120,6 @@ var (
 	errBadPath  = refusal(http.StatusBadRequest, errors.New("the path is none"))
 	errThrottle = refusal(http.StatusTooManyRequests, errors.New("throttled"))
 	errUnknown  = refusal(http.StatusUnauthorized, nil)
-	errClosed   = refusal(http.StatusForbidden, nil)
 )
 
 // find finds the API by its id, and what of it a request is for.

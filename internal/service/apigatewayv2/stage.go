@@ -107,6 +107,9 @@ func checkSettings(stage *api.Stage) error {
 		}
 	}
 	if log := stage.AccessLogSettings; log != nil {
+		if s := "Access logs do not exist here yet"; s != "" { // NEXT
+			return badRequest("%s", s)
+		}
 		return checkAccessLog(log)
 	}
 	return nil

@@ -51,10 +51,13 @@ func pathOf(c *door.Call, arn *string) (string, error) {
 func tagNeed(c *door.Call, r store.Reader, action string, arn *string) (door.Need, error) {
 	path, err := pathOf(c, arn)
 	if err != nil {
-		return door.Need{Context: keys{}}, err
+		path = tagsPath(arn) // the handler says what is wrong with it, to whom may know
 	}
 	return needOf(c, r, action, path)
 }
+
+// tagsPath is the resource that stands for the tags of another.
+func tagsPath(arn *string) string { return "/tags/" + url.QueryEscape(val(arn)) }
 
 func needsOfTag(c *door.Call, r store.Reader, in *api.TagResourceRequest) ([]door.Need, error) {
 	need, err := tagNeed(c, r, "apigateway:TagResource", in.ResourceArn)
@@ -71,12 +74,8 @@ func needsOfUntag(c *door.Call, r store.Reader, in *api.UntagResourceRequest) ([
 }
 
 func needsOfGetTags(c *door.Call, r store.Reader, in *api.GetTagsRequest) ([]door.Need, error) {
-	path, err := pathOf(c, in.ResourceArn)
-	if err != nil {
-		return nil, err
-	}
-	need, err := needOf(c, r, "apigateway:GET", path)
-	need.Resource = "arn:aws:apigateway:" + c.Region + "::/tags/" + url.QueryEscape(val(in.ResourceArn))
+	need, err := tagNeed(c, r, "apigateway:GET", in.ResourceArn)
+	need.Resource = "arn:aws:apigateway:" + c.Region + "::" + tagsPath(in.ResourceArn)
 	return []door.Need{need}, err
 }
 
