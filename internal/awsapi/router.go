@@ -1,6 +1,7 @@
 package awsapi
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strings"
@@ -148,6 +149,7 @@ func (r *Router) action(req *http.Request, candidates []*Service, body []byte) (
 	m := &Match{Protocol: Query}
 	if len(candidates) == 1 {
 		m.Service = candidates[0]
+		m.Protocol = cmp.Or(queryProtocol(m.Service), Query)
 	}
 	var err error
 	if m.form, err = formOf(req, body); err != nil {

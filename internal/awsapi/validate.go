@@ -1,6 +1,7 @@
 package awsapi
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -28,13 +29,17 @@ func Validate(op *Operation, in any) *Error {
 	}
 	c := checker{}
 	c.structure(p, v, "")
+	if c.absent != "" && op.Service.speaks(EC2Query) {
+		return Errorf("MissingParameter", "The request must contain the parameter %s", c.absent)
+	}
 	return c.verdict(op.Service.ValidationCode)
 }
 
 // checker collects violations.
 type checker struct {
-	count int
-	found []string
+	count  int
+	found  []string
+	absent string // the first required member that is not given
 }
 
 func (c *checker) verdict(code string) *Error {
@@ -65,6 +70,7 @@ func (c *checker) structure(p *plan, v reflect.Value, path string) {
 		inner, ok := open(v.Field(f.index))
 		if !ok {
 			if f.Traits&Required != 0 {
+				c.absent = cmp.Or(c.absent, f.LocationName, f.under(path))
 				c.violate("null ", f.under(path), "Member must not be null")
 			}
 			continue

@@ -86,6 +86,15 @@ func (c *Call) origin() []string {
 	return append(c.parent.origin(), serviceName(c.parent.Operation))
 }
 
+// Origin is the service that made the call while it handled another: "lambda".
+// It is empty for calls from the wire and in the background.
+func (c *Call) Origin() string {
+	if c.parent == nil {
+		return ""
+	}
+	return c.parent.Operation.Service.Name
+}
+
 func serviceName(op *awsapi.Operation) string { return op.Service.Name + ".amazonaws.com" }
 
 // Commit runs fn as the call's one state change: authorised again inside the

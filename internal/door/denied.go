@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"cloister/internal/awsapi"
 	"cloister/internal/door/reason"
 	"cloister/policy"
 )
@@ -90,4 +91,15 @@ func addMessage(w http.ResponseWriter, c *Call, err error) {
 	if text := c.EncodedMessage(); text != "" {
 		w.Header().Set(MessageHeader, text)
 	}
+}
+
+// unauthorizedOperation is a denial as EC2 words it, with the reason in its text.
+func unauthorizedOperation(e *awsapi.Error, encoded string) *awsapi.Error {
+	denied := *e
+	denied.Code, denied.Status = "UnauthorizedOperation", http.StatusForbidden
+	denied.Message = "You are not authorized to perform this operation. " + e.Message
+	if encoded != "" {
+		denied.Message += ". Encoded authorization failure message: " + encoded
+	}
+	return &denied
 }

@@ -1,6 +1,7 @@
 package door
 
 import (
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -142,6 +143,9 @@ func refuse(w http.ResponseWriter, c *Call, match *awsapi.Match, err error) {
 		match = &awsapi.Match{Protocol: awsapi.RestJSON}
 	}
 	e := inProtocol(wireError(err), match.Protocol)
+	if match.Protocol == awsapi.EC2Query && errors.Is(err, errDenied) {
+		e = unauthorizedOperation(e, c.EncodedMessage())
+	}
 	if e.Status == http.StatusRequestEntityTooLarge || e.Status == http.StatusRequestTimeout {
 		w.Header().Set("Connection", "close")
 	}

@@ -16,6 +16,7 @@ import (
 	analyzerapi "cloister/internal/awsapi/accessanalyzer"
 	gatewayapi "cloister/internal/awsapi/apigatewayv2"
 	cognitoapi "cloister/internal/awsapi/cognitoidp"
+	ec2api "cloister/internal/awsapi/ec2"
 	iamapi "cloister/internal/awsapi/iam"
 	kmsapi "cloister/internal/awsapi/kms"
 	lambdaapi "cloister/internal/awsapi/lambda"
@@ -34,6 +35,7 @@ import (
 	"cloister/internal/service/accessanalyzer/generation"
 	"cloister/internal/service/activity"
 	"cloister/internal/service/cognitoidp"
+	"cloister/internal/service/ec2"
 	"cloister/internal/service/explain"
 	"cloister/internal/service/guardrails"
 	"cloister/internal/service/iam"
@@ -50,19 +52,20 @@ import (
 
 // Node is a running node.
 type Node struct {
-	config Config
-	lock   *os.File
-	keys   *seal.Keyring
-	db     *store.DB
-	audit  *audit.Log
-	door   *door.Door
-	gate   *gate.Gate
-	iam    *iam.Service
-	orgs   *organizations.Service
-	kms    *kms.Service
-	lambda *lambda.Service
-	logs   *logs.Service
-	plane  *plane
+	config  Config
+	lock    *os.File
+	keys    *seal.Keyring
+	db      *store.DB
+	audit   *audit.Log
+	door    *door.Door
+	gate    *gate.Gate
+	iam     *iam.Service
+	orgs    *organizations.Service
+	kms     *kms.Service
+	lambda  *lambda.Service
+	logs    *logs.Service
+	network *ec2.Service
+	plane   *plane
 
 	listener net.Listener
 	server   *http.Server
@@ -73,7 +76,7 @@ type Node struct {
 
 // Services are the services that a node has: AWS's and the platform's own.
 func Services() []*awsapi.Service {
-	return []*awsapi.Service{&iamapi.Service, &stsapi.Service, &lambdaapi.Service, &logsapi.Service, &kmsapi.Service, &smapi.Service, &ssmapi.Service, &analyzerapi.Service, &orgsapi.Service, &cognitoapi.Service, &gatewayapi.Service, &platform.Service}
+	return []*awsapi.Service{&iamapi.Service, &stsapi.Service, &lambdaapi.Service, &logsapi.Service, &kmsapi.Service, &smapi.Service, &ssmapi.Service, &analyzerapi.Service, &orgsapi.Service, &cognitoapi.Service, &gatewayapi.Service, &ec2api.Service, &platform.Service}
 }
 
 // Start opens the data directory and serves. The node answers when Start has
@@ -167,6 +170,8 @@ func (n *Node) makeServices(ctx context.Context) error {
 	n.logs.Register(n.door)
 	n.kms.Register(n.door)
 	n.lambda.Register(n.door)
+	n.network = ec2.New(n.db)
+	n.network.Register(n.door)
 	n.startAnalyzer()
 	secrets, parameters := secretsmanager.New(n.db), ssm.New(n.db)
 	userPools := cognitoidp.New(cognitoidp.Options{DB: n.db, Keys: n.keys})
@@ -180,6 +185,7 @@ func (n *Node) makeServices(ctx context.Context) error {
 		"iam": n.iam.Describe, "sts": tokens.Describe, "lambda": n.lambda.Describe, "logs": n.logs.Describe, "kms": n.kms.Describe,
 		"secretsmanager": secrets.Describe, "ssm": parameters.Describe, "cognito-idp": userPools.Describe,
 		"apigateway": httpAPIs.Describe, "execute-api": httpAPIs.Describe,
+		"ec2": n.network.Describe,
 	}}).Register(n.door)
 	activity.New(n.audit).Register(n.door)
 	generations := generation.New(n.db)

@@ -22,7 +22,7 @@ type malformation struct {
 }
 
 func hasDocument(op *awsapi.Operation) bool {
-	return wire.HasBody(op) && op.Input != nil && op.Service.Protocols[0] != awsapi.Query && !rawBody(op)
+	return wire.HasBody(op) && op.Input != nil && !isQuery(op) && !rawBody(op)
 }
 
 // rawBody operations take any bytes for a body: what they mean is for others.
@@ -62,7 +62,9 @@ var malformations = []malformation{
 	{"a huge header", func(r *wire.Request) { r.Header.Set("X-Amz-Client-Context", strings.Repeat("a", 60_000)) }, always, true},
 }
 
-func isQuery(op *awsapi.Operation) bool { return op.Service.Protocols[0] == awsapi.Query }
+func isQuery(op *awsapi.Operation) bool {
+	return op.Service.Protocols[0] == awsapi.Query || op.Service.Protocols[0] == awsapi.EC2Query
+}
 
 func bodyMembers(op *awsapi.Operation) (list []*awsapi.Member) {
 	for i := range op.Input.Members {

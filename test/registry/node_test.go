@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -162,6 +163,7 @@ var named = map[string]string{
 
 	"lambda:AddLayerVersionPermission.action": "lambda:GetLayerVersion", "lambda:AddLayerVersionPermission.principal": "*",
 	"logs:DescribeLogStreams.loggroupname": "target", "logs:FilterLogEvents.loggroupname": "target", "logs:GetLogEvents.loggroupname": "target",
+	"ec2:CreateTags.key": "stage", "ec2:CreateTags.value": "test", "cidrblock": "10.0.0.0/16", "ruleaction": "deny", "protocol": "-1",
 	"logs:ListTagsForResource.resourcearn": logGroupARN, "logs:TagResource.resourcearn": logGroupARN, "logs:UntagResource.resourcearn": logGroupARN,
 }
 
@@ -175,6 +177,7 @@ func (w *world) fill() {
 	w.must("iam:CreateUser", map[string]any{"UserName": "nobody"})
 	w.user = accessKey(w.t, w.must("iam:CreateAccessKey", map[string]any{"UserName": "nobody"}))
 	w.must("organizations:CreateOrganization", nil)
+	w.nameNetwork()
 	w.must("logs:CreateLogGroup", map[string]any{"logGroupName": "target"})
 	w.must("logs:CreateLogStream", map[string]any{"logGroupName": "target", "logStreamName": "target"})
 	named["keyid"] = keyID(w.t, w.must("kms:CreateKey", map[string]any{}))
@@ -189,6 +192,21 @@ func (w *world) fill() {
 	w.must("lambda:PublishVersion", map[string]any{"FunctionName": "target"})
 	w.must("lambda:CreateAlias", map[string]any{"FunctionName": "target", "Name": "target", "FunctionVersion": "1"})
 	w.must("lambda:PublishLayerVersion", map[string]any{"LayerName": "target", "Content": map[string]any{"ZipFile": bootstrap(w.t)}})
+}
+
+// nameNetwork finds the ids of the account's default network.
+func (w *world) nameNetwork() {
+	for member, op := range map[string]string{
+		"vpcid": "ec2:DescribeVpcs", "subnetid": "ec2:DescribeSubnets", "groupid": "ec2:DescribeSecurityGroups", "networkaclid": "ec2:DescribeNetworkAcls",
+		"routetableid": "ec2:DescribeRouteTables", "internetgatewayid": "ec2:DescribeInternetGateways",
+	} {
+		id := regexp.MustCompile(`<` + member + `>([^<]+)<`).FindStringSubmatch(strings.ReplaceAll(strings.ToLower(string(w.must(op, nil))), " ", ""))
+		if id == nil {
+			w.t.Fatalf("%s gives no %s", op, member)
+		}
+		named[member] = id[1]
+	}
+	named["ec2:CreateTags.resources"], named["ec2:DeleteTags.resources"] = named["vpcid"], named["vpcid"]
 }
 
 func accessKey(t *testing.T, document []byte) aws.Credentials {

@@ -48,7 +48,7 @@ var refusals = []refusal{
 		"unsigned",
 		func(w *world, r *wire.Request) *http.Request { return r.HTTP(w.node.URL()) },
 		map[awsapi.Protocol]string{
-			awsapi.Query: "MissingAuthenticationToken", awsapi.JSON11: "MissingAuthenticationTokenException", awsapi.RestJSON: "MissingAuthenticationTokenException",
+			awsapi.EC2Query: "AuthFailure", awsapi.Query: "MissingAuthenticationToken", awsapi.JSON11: "MissingAuthenticationTokenException", awsapi.RestJSON: "MissingAuthenticationTokenException",
 		},
 		func(c door.Class) bool { return c == door.ClassPublic || c == door.ClassToken },
 	},
@@ -58,7 +58,7 @@ var refusals = []refusal{
 			return r.Signed(w.node.URL(), aws.Credentials{AccessKeyID: w.root.AccessKeyID, SecretAccessKey: "not the secret"})
 		},
 		map[awsapi.Protocol]string{
-			awsapi.Query: "SignatureDoesNotMatch", awsapi.JSON11: "InvalidSignatureException", awsapi.RestJSON: "InvalidSignatureException",
+			awsapi.EC2Query: "AuthFailure", awsapi.Query: "SignatureDoesNotMatch", awsapi.JSON11: "InvalidSignatureException", awsapi.RestJSON: "InvalidSignatureException",
 		},
 		func(door.Class) bool { return false },
 	},
@@ -66,7 +66,7 @@ var refusals = []refusal{
 		"without permission",
 		func(w *world, r *wire.Request) *http.Request { return r.Signed(w.node.URL(), w.user) },
 		map[awsapi.Protocol]string{
-			awsapi.Query: "AccessDenied", awsapi.JSON11: "AccessDeniedException", awsapi.RestJSON: "AccessDeniedException",
+			awsapi.EC2Query: "UnauthorizedOperation", awsapi.Query: "AccessDenied", awsapi.JSON11: "AccessDeniedException", awsapi.RestJSON: "AccessDeniedException",
 		},
 		func(c door.Class) bool { return c != door.ClassPermission },
 	},
@@ -128,7 +128,7 @@ func (w *world) audited(t *testing.T, asked map[string]string) {
 		if entry.Outcome != audit.Denied || entry.ErrorCode == "" {
 			t.Errorf("%s is audited as %s %s", what, entry.Outcome, entry.ErrorCode)
 		}
-		if !strings.HasSuffix(what, "unsigned") && entry.EventName == "" && !strings.HasPrefix(what, "iam:") && !strings.HasPrefix(what, "sts:") {
+		if !strings.HasSuffix(what, "unsigned") && entry.EventName == "" && !strings.HasPrefix(what, "iam:") && !strings.HasPrefix(what, "sts:") && !strings.HasPrefix(what, "ec2:") {
 			t.Errorf("%s: the record does not say what was tried", what) // of query calls only the body would
 		}
 		if strings.HasSuffix(what, "without permission") && (entry.EventName == "" || len(entry.Needs) == 0 || entry.Principal.ARN == "") {

@@ -34,10 +34,10 @@ type Request struct {
 func New(op *awsapi.Operation, in map[string]any) *Request {
 	r := &Request{Operation: op, Method: "POST", Path: "/", Header: http.Header{}}
 	switch protocol := op.Service.Protocols[0]; protocol {
-	case awsapi.Query:
+	case awsapi.Query, awsapi.EC2Query:
 		form := url.Values{"Action": {op.Name}, "Version": {op.Service.APIVersion}}
 		if op.Input != nil {
-			formStructure(form, "", op.Input, in)
+			formWriter{form, protocol == awsapi.EC2Query}.structure("", op.Input, in)
 		}
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
 		r.Body = []byte(form.Encode())
@@ -68,35 +68,56 @@ func wireName(m *awsapi.Member) string {
 	return m.Name
 }
 
-func formStructure(form url.Values, prefix string, s *awsapi.Shape, in map[string]any) {
+// formWriter writes the query protocols' forms; ec2 selects EC2's names.
+type formWriter struct {
+	form url.Values
+	ec2  bool
+}
+
+func (w formWriter) name(m *awsapi.Member) string {
+	switch name := wireName(m); {
+	case !w.ec2:
+		return name
+	case m.QueryName != "":
+		return m.QueryName
+	default:
+		return strings.ToUpper(name[:1]) + name[1:]
+	}
+}
+
+func (w formWriter) structure(prefix string, s *awsapi.Shape, in map[string]any) {
 	for i := range s.Members {
 		m := &s.Members[i]
 		if v, ok := in[m.Name]; ok {
-			formValue(form, prefix+wireName(m), m, v)
+			w.value(prefix+w.name(m), m, v)
 		}
 	}
 }
 
-func formValue(form url.Values, name string, m *awsapi.Member, v any) {
+func (w formWriter) value(name string, m *awsapi.Member, v any) {
 	switch v := v.(type) {
 	case map[string]any:
 		if m.Shape.Kind == awsapi.KindStructure {
-			formStructure(form, name+".", m.Shape, v)
+			w.structure(name+".", m.Shape, v)
 			return
 		}
 		n := 0
 		for key, value := range v {
 			n++
 			entry := fmt.Sprintf("%s.entry.%d.", name, n)
-			form.Set(entry+"key", key)
-			formValue(form, entry+"value", m.Shape.Elem, value)
+			w.form.Set(entry+"key", key)
+			w.value(entry+"value", m.Shape.Elem, value)
 		}
 	case []any:
+		member := ".member"
+		if w.ec2 {
+			member = ""
+		}
 		for i, item := range v {
-			formValue(form, fmt.Sprintf("%s.member.%d", name, i+1), m.Shape.Elem, item)
+			w.value(fmt.Sprintf("%s%s.%d", name, member, i+1), m.Shape.Elem, item)
 		}
 	default:
-		form.Set(name, text(m, v))
+		w.form.Set(name, text(m, v))
 	}
 }
 

@@ -68,6 +68,17 @@ var queryWording = map[string]wording{
 	codeSkewed: {code: codeMismatch},
 }
 
+// ec2Wording is of https://docs.aws.amazon.com/ec2/latest/devguide/errors-overview.html.
+var ec2Wording = map[string]wording{
+	codeMissingToken: {code: "AuthFailure", status: http.StatusUnauthorized, message: ec2AuthFailure},
+	codeUnknownKey:   {code: "AuthFailure", status: http.StatusUnauthorized, message: ec2AuthFailure},
+	codeMismatch:     {code: "AuthFailure", status: http.StatusUnauthorized, message: ec2AuthFailure},
+	codeExpiredToken: {code: "RequestExpired", status: http.StatusBadRequest, message: "Request has expired."},
+	codeSkewed:       {code: "RequestExpired", status: http.StatusBadRequest, message: "Request has expired."},
+}
+
+const ec2AuthFailure = "AWS was not able to validate the provided access credentials"
+
 // s3Wording is of https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html.
 var s3Wording = map[string]wording{
 	codeMissingToken: {code: "AccessDenied", message: "Access Denied"},
@@ -107,8 +118,10 @@ func ForProtocol(e *awsapi.Error, p awsapi.Protocol) *awsapi.Error {
 
 func wordings(p awsapi.Protocol) map[string]wording {
 	switch p {
-	case awsapi.Query, awsapi.EC2Query:
+	case awsapi.Query:
 		return queryWording
+	case awsapi.EC2Query:
+		return ec2Wording
 	case awsapi.RestXML:
 		return s3Wording
 	}
