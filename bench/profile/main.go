@@ -8,8 +8,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"runtime/pprof"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,31 +21,38 @@ import (
 )
 
 func main() {
-	call := flag.String("call", "invoke", "what is called: invoke, identity or function")
+	call := flag.String("call", "invoke", "what is called: invoke, identity, function, encrypt, decrypt, datakey or secret")
+	secure := flag.Bool("tls", false, "over TLS")
 	clients := flag.Int("clients", 16, "how many clients call at once")
 	length := flag.Duration("for", 5*time.Second, "how long")
 	out := flag.String("out", "cpu.pprof", "where the profile goes")
 	bootstrap := flag.String("bootstrap", "bin/bench/bootstrap", "the function's binary, as scripts/bench builds it")
 	flag.Parse()
-	if err := run(*call, *clients, *length, *out, *bootstrap); err != nil {
+	if err := run(setting{*call, *bootstrap, *secure}, *clients, *length, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "profile:", err)
 		os.Exit(1)
 	}
 }
 
-func run(call string, clients int, length time.Duration, out, bootstrap string) (err error) {
+// setting is what is measured.
+type setting struct {
+	call, bootstrap string
+	tls             bool
+}
+
+func run(s setting, clients int, length time.Duration, out string) (err error) {
 	ctx := context.Background()
 	dir, err := os.MkdirTemp("", "cloister-profile-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	n, err := node.Start(ctx, node.Config{Dir: dir, Listen: "127.0.0.1:0", Plaintext: true, Getenv: lab.RootEnvironment})
+	n, err := node.Start(ctx, node.Config{Dir: dir, Listen: "127.0.0.1:0", Plaintext: !s.tls, Getenv: lab.RootEnvironment})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, n.Stop()) }()
-	target, err := prepare(strings.TrimPrefix(n.URL(), "http://"), call, bootstrap)
+	target, err := s.prepare(n.URL()[strings.LastIndex(n.URL(), "/")+1:])
 	if err != nil {
 		return err
 	}
@@ -70,8 +79,11 @@ func profile(ctx context.Context, target *load.Target, clients int, length time.
 }
 
 // prepare sets up the node at address and returns the call to profile.
-func prepare(address, call, bootstrap string) (*load.Target, error) {
+func (s setting) prepare(address string) (*load.Target, error) {
 	root := lab.Root(address)
+	if s.tls {
+		root = lab.RootTLS(address)
+	}
 	defer root.Close()
 	if err := root.LoggingRole(); err != nil {
 		return nil, err
@@ -80,20 +92,34 @@ func prepare(address, call, bootstrap string) (*load.Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	binary, err := os.ReadFile(bootstrap)
+	if err := s.function(root); err != nil {
+		return nil, err
+	}
+	keeper, err := lab.AWSKeeper(root, user, s.tls)
 	if err != nil {
 		return nil, err
+	}
+	calls := lab.Calls(address, user)
+	calls["encrypt"], calls["decrypt"], calls["datakey"], calls["secret"] = keeper.Encrypt, keeper.Decrypt, keeper.DataKey, keeper.Read
+	target, ok := calls[s.call]
+	if !ok {
+		return nil, fmt.Errorf("there is no call %q: choose among %s", s.call, strings.Join(slices.Sorted(maps.Keys(calls)), ", "))
+	}
+	target.TLS = s.tls
+	return target, nil
+}
+
+func (s setting) function(root *lab.Client) error {
+	if s.call != "invoke" && s.call != "function" {
+		return nil
+	}
+	binary, err := os.ReadFile(s.bootstrap)
+	if err != nil {
+		return err
 	}
 	zip, err := lab.Package("bootstrap", binary, "")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := root.Function(lab.FunctionName, zip); err != nil {
-		return nil, err
-	}
-	target, ok := lab.Calls(address, user)[call]
-	if !ok {
-		return nil, fmt.Errorf("there is no call %q: choose invoke, identity or function", call)
-	}
-	return target, nil
+	return root.Function(lab.FunctionName, zip)
 }
