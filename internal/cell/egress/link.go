@@ -2,6 +2,7 @@ package egress
 
 import (
 	"encoding/binary"
+	"net/netip"
 	"os"
 	"sync"
 
@@ -19,14 +20,21 @@ const MTU = 65520
 // it was made by the cell's kernel, which lets programs make none of their own;
 // it is checked as if they could.
 type link struct {
-	tun *os.File
+	tun    *os.File
+	source [2]netip.Addr // the cell's addresses
 
 	mu   sync.RWMutex
 	up   stack.NetworkDispatcher
 	done chan struct{} // closed when the reader has ended
 }
 
-func newLink(tun *os.File) *link { return &link{tun: tun, done: make(chan struct{})} }
+func newLink(tun *os.File, n Network) *link {
+	l := &link{tun: tun, source: [2]netip.Addr{n.Address, n.Address6}, done: make(chan struct{})}
+	if !n.Address.IsValid() {
+		l.source[0] = DefaultAddress
+	}
+	return l
+}
 
 // read hands packets to the stack until the device is closed.
 func (l *link) read() {
@@ -37,7 +45,7 @@ func (l *link) read() {
 		if err != nil {
 			return
 		}
-		if proto, ok := classify(b[:n]); ok {
+		if proto, ok := l.classify(b[:n]); ok {
 			l.deliver(proto, b[:n])
 		}
 	}
@@ -55,15 +63,18 @@ func (l *link) deliver(proto tcpip.NetworkProtocolNumber, packet []byte) {
 	pkt.DecRef()
 }
 
-// classify passes whole TCP and UDP packets without options or extension headers,
-// and nothing else: what is not needed is not parsed further.
-func classify(p []byte) (tcpip.NetworkProtocolNumber, bool) {
+// classify passes whole TCP and UDP packets from the cell's own addresses, without
+// options or extension headers, and nothing else: what is not needed is not parsed
+// further, and a program can bind a socket to any address.
+func (l *link) classify(p []byte) (tcpip.NetworkProtocolNumber, bool) {
 	switch {
 	case len(p) >= header.IPv4MinimumSize && p[0] == 4<<4|5:
 		fragment := binary.BigEndian.Uint16(p[6:]) & 0x3fff // more to come, or not the first
-		return header.IPv4ProtocolNumber, fragment == 0 && transported(p[9]) && int(binary.BigEndian.Uint16(p[2:])) == len(p)
+		return header.IPv4ProtocolNumber, fragment == 0 && transported(p[9]) && int(binary.BigEndian.Uint16(p[2:])) == len(p) &&
+			netip.AddrFrom4([4]byte(p[12:16])) == l.source[0]
 	case len(p) >= header.IPv6MinimumSize && p[0]>>4 == 6:
-		return header.IPv6ProtocolNumber, transported(p[6]) && int(binary.BigEndian.Uint16(p[4:]))+header.IPv6MinimumSize == len(p)
+		return header.IPv6ProtocolNumber, transported(p[6]) && int(binary.BigEndian.Uint16(p[4:]))+header.IPv6MinimumSize == len(p) &&
+			netip.AddrFrom16([16]byte(p[8:24])) == l.source[1]
 	}
 	return 0, false
 }

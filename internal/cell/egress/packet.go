@@ -27,6 +27,9 @@ const again = 20 * time.Millisecond
 // with an error.
 func (s *Stack) unreachable(quote []byte, e syscall.Errno) {
 	s.sendUnreachable(quote, e)
+	if isUDP(quote) {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -39,6 +42,13 @@ func (s *Stack) unreachable(quote []byte, e syscall.Errno) {
 		case <-s.ctx.Done():
 		}
 	})
+}
+
+func isUDP(quote []byte) bool {
+	if quote[0]>>4 == 4 {
+		return Proto(header.IPv4(quote).Protocol()) == UDP
+	}
+	return Proto(header.IPv6(quote).NextHeader()) == UDP
 }
 
 func (s *Stack) sendUnreachable(quote []byte, e syscall.Errno) {
@@ -78,8 +88,8 @@ func (s *Stack) sendUnreachable6(quote []byte, e syscall.Errno) {
 	m := header.ICMPv6(b)
 	m.SetType(header.ICMPv6DstUnreachable)
 	m.SetCode(codes6[e])
-	if code, udp := header.ICMPv6Prohibited, Proto(ip.NextHeader()) == UDP; udp && e != syscall.ECONNREFUSED {
-		m.SetCode(code) // the only one of these that reaches a UDP socket; it says EACCES there
+	if isUDP(quote) && e != syscall.ECONNREFUSED {
+		m.SetCode(header.ICMPv6Prohibited) // the only one of these that reaches a UDP socket; it says EACCES there
 	}
 	m.SetChecksum(header.ICMPv6Checksum(header.ICMPv6ChecksumParams{Header: m, Src: ip.DestinationAddress(), Dst: ip.SourceAddress()}))
 	s.sendIP(addrOf(ip.DestinationAddress()), addrOf(ip.SourceAddress()), header.ICMPv6ProtocolNumber, b)

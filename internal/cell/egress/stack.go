@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"cloister/internal/dial"
@@ -31,8 +32,15 @@ const (
 
 	// bufferSize is what a flow may have on its way, in bytes and in each direction.
 	// The cell is microseconds away, so more would not be faster.
-	bufferSize = 256 << 10
+	bufferSize = 128 << 10
+
+	// mostFlows bounds what all cells together have open, and so the memory for it:
+	// a flow can hold some 400 KiB.
+	mostFlows = 4096
 )
+
+// flowsOfAll are the flows of all cells.
+var flowsOfAll atomic.Int64
 
 // Stack is the platform's end of one cell's network: it answers the cell's
 // packets, and is the other side of every connection. Its methods may be called
@@ -82,7 +90,7 @@ func NewStack(tun *os.File, network Network) (*Stack, error) {
 		NetworkProtocols:   []stack.NetworkProtocolFactory{ipv4.NewProtocol, ipv6.NewProtocol},
 		TransportProtocols: []stack.TransportProtocolFactory{tcp.NewProtocol, udp.NewProtocol},
 	})
-	l := newLink(tun)
+	l := newLink(tun, network)
 	if err := s.configure(l); err != nil {
 		s.cancel()
 		s.stack.Destroy()
@@ -152,11 +160,15 @@ func (s *Stack) Cut(which func(Flow) bool) int {
 }
 
 // admit enters a flow that is about to be opened. It is nil when there are too
-// many, or when this is closed; the flow itself when it is open already.
+// many, or when this is closed.
 func (s *Stack) admit(key flowKey, quote []byte) *flow {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || len(s.flows) >= s.net.MaxFlows {
+		return nil
+	}
+	if flowsOfAll.Add(1) > mostFlows {
+		flowsOfAll.Add(-1)
 		return nil
 	}
 	f := &flow{Flow: Flow{Proto: key.proto, Source: key.source, Dest: key.dest}, quote: quote}
@@ -176,6 +188,7 @@ func (s *Stack) leave(f *flow) {
 	s.mu.Lock()
 	delete(s.flows, flowKey{f.Proto, f.Source, f.Dest})
 	s.mu.Unlock()
+	flowsOfAll.Add(-1)
 	s.work.Done()
 }
 
