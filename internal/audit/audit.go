@@ -132,6 +132,9 @@ func (l *Log) start(ctx context.Context) (err error) {
 	if err := l.recoverTail(from, head); err != nil {
 		return err
 	}
+	if err := l.forgotten(ctx, from, head); err != nil {
+		return err
+	}
 	if l.at.offset > 0 {
 		if l.out, err = l.disk.reopen(l.at.segment); err != nil {
 			return fmt.Errorf("audit: segment of the log: %w", err)

@@ -50,6 +50,9 @@ func (s *Service) need(c *door.Call, r store.Reader, u *use) (found, door.Need, 
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		f, need, err := s.missing(c, ref, u)
+		if wrong := s.checkUse(u); err == nil && f.managed != nil && wrong != nil {
+			f = found{missing: wrong} // nothing is made for it
+		}
 		return f, need, err
 	case err != nil:
 		return found{}, door.Need{}, err
@@ -59,10 +62,15 @@ func (s *Service) need(c *door.Call, r store.Reader, u *use) (found, door.Need, 
 		need.Named = ref.alias.arn()
 		need.Context["kms:requestalias"] = []string{ref.alias.Name}
 	}
-	if err = checkContext(u.context); err == nil {
-		err = s.checkTokens(u.tokens)
+	return found{key: k, missing: s.checkUse(u)}, need, nil
+}
+
+// checkUse refuses what is wrong with a use whatever the key is.
+func (s *Service) checkUse(u *use) error {
+	if err := checkContext(u.context); err != nil {
+		return err
 	}
-	return found{key: k, missing: err}, need, nil
+	return s.checkTokens(u.tokens)
 }
 
 // onAnything is the need of a request that names nothing.

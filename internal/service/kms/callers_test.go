@@ -212,3 +212,21 @@ func TestAliasMovesAtOnce(t *testing.T) {
 		do(h, t, api.OpUpdateAlias, &api.UpdateAliasRequest{AliasName: alias, TargetKeyId: a})
 	}
 }
+
+// What is wrong with a request is wrong with the first one, too, which would
+// make a key managed by AWS.
+func TestFirstUseOfAManagedKeyIsChecked(t *testing.T) {
+	h := newHarness(t)
+	ssm := door.ServicePrincipal("ssm.amazonaws.com", "", here)
+	in := &api.EncryptRequest{KeyId: ptr("alias/aws/ssm"), Plaintext: []byte("x"), EncryptionContext: map[string]string{"a": "1", "A": "2"}}
+	_, err := try(h, ssm, api.OpEncrypt, in)
+	failsWith(t, err, "ValidationException")
+	_, err = try(h, ssm, api.OpEncrypt, &api.EncryptRequest{KeyId: in.KeyId, Plaintext: []byte("x"), GrantTokens: []string{"bm9uZQ=="}})
+	failsWith(t, err, "InvalidGrantTokenException")
+	if n := h.wrappingKeys(); n != 0 {
+		t.Errorf("%d keys were made", n)
+	}
+	in.EncryptionContext = map[string]string{"a": "1"}
+	_, err = try(h, ssm, api.OpEncrypt, in)
+	passes(t, err)
+}
