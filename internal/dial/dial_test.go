@@ -169,3 +169,33 @@ func TestNamesAreFolded(t *testing.T) {
 		t.Errorf("connected to %v", *connected)
 	}
 }
+
+func TestConnectIsToThatAddress(t *testing.T) {
+	var reached []string
+	d := New()
+	d.own = func() ([]net.Addr, error) {
+		return []net.Addr{&net.IPNet{IP: net.IPv4(8, 8, 8, 8), Mask: net.CIDRMask(24, 32)}}, nil
+	}
+	d.connect = func(_ context.Context, network, address string) (net.Conn, error) {
+		reached = append(reached, network+" "+address)
+		return nil, nil
+	}
+	for to, want := range map[string]bool{
+		"1.1.1.1:53": true, "[2606:4700::1]:443": true, "8.8.8.8:443": false, "127.0.0.1:80": false, "10.0.0.1:80": false,
+		"169.254.169.254:80": false, "[::1]:80": false, "[64:ff9b::7f00:1]:80": false,
+	} {
+		for _, network := range []string{"tcp", "udp"} {
+			reached = nil
+			_, err := d.Connect(t.Context(), network, netip.MustParseAddrPort(to))
+			if ok := err == nil && len(reached) == 1 && reached[0] == network+" "+to; ok != want || !want && !errors.Is(err, ErrRefused) {
+				t.Errorf("%s %s: %v, %v", network, to, reached, err)
+			}
+		}
+	}
+	if _, err := d.Connect(t.Context(), "unix", netip.MustParseAddrPort("1.1.1.1:1")); !errors.Is(err, ErrRefused) {
+		t.Errorf("%v", err)
+	}
+	if own, err := d.Own(); err != nil || len(own) != 1 || own[0].String() != "8.8.8.8/32" {
+		t.Errorf("%v, %v", own, err)
+	}
+}

@@ -229,3 +229,27 @@ func BenchmarkDecide(b *testing.B) {
 		p.Decide(f)
 	}
 }
+
+func TestResolves(t *testing.T) {
+	all := NewSet(netip.MustParsePrefix("0.0.0.0/0"))
+	named := Rule{Protocol: TCP, Peers: all, Names: []string{"api.example.com", "*.example.org"}}
+	for _, c := range []struct {
+		rules []Rule
+		name  string
+		want  bool
+	}{
+		{nil, "api.example.com", false},
+		{[]Rule{named}, "api.example.com", true},
+		{[]Rule{named}, "x.example.org", true},
+		{[]Rule{named}, "data.evil.example.net", false},
+		{[]Rule{named}, "data.api.example.com", false},
+		{[]Rule{named, {Protocol: UDP, From: 1, To: 1, Peers: all}}, "evil.example.net", true},
+		{[]Rule{named, {Protocol: Any, Ingress: true, Peers: all}}, "evil.example.net", false},
+		{[]Rule{named, {Protocol: Any, Peers: all, Broken: true}}, "evil.example.net", false},
+		{[]Rule{named, {Protocol: Any}}, "evil.example.net", false},
+	} {
+		if got := (&Policy{Rules: c.rules}).Resolves(c.name); got != c.want {
+			t.Errorf("%+v: %s: %t", c.rules, c.name, got)
+		}
+	}
+}
