@@ -20,6 +20,7 @@ func (n *Node) makeHTTPAPIs(dialer *dial.Dialer, guard *guardrail.Guardrails) *a
 	})
 	s.Register(n.door)
 	n.gate.Handle("execute-api", s)
+	n.inBackground(s.Run)
 	return s
 }
 

@@ -95,5 +95,3 @@ func (x *exchange) authorizerContext(name string) (string, bool) {
 	}
 	return "", false
 }
-
-func (s *Service) logAccess(x *exchange, requestID string) {}

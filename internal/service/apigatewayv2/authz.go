@@ -34,6 +34,9 @@ func permission[In any](op *awsapi.Operation, path func(in *In) string, more ...
 			tagging.Action = "apigateway:TagResource"
 			needs = append(needs, tagging)
 		}
+		if len(need.Context["apigateway:request/accessloggingdestination"]) > 0 {
+			needs = append(needs, door.Need{Action: "logs:CreateLogDelivery", Resource: "*"})
+		}
 		return needs, err
 	})
 }

@@ -40,6 +40,7 @@ type exchange struct {
 	status     int
 	size       int
 	errorText  string // for the access log
+	sourceIP   string
 }
 
 // Serve implements gate.Front for the addresses of APIs. It answers for every name.
@@ -76,7 +77,7 @@ func (s *Service) serve(x *exchange) {
 	}
 	answer.Write(x.w, x.r)
 	x.status, x.size = answer.Status, len(answer.Body)
-	s.logAccess(x, requestID)
+	s.logAccess(x, requestID, x.sourceIP)
 }
 
 func (s *Service) answerOf(x *exchange, out *platform.InvokeAPIResponse, err error) *event.Answer {

@@ -15,6 +15,7 @@ import (
 	"cloister/internal/awsapi"
 	api "cloister/internal/awsapi/apigatewayv2"
 	lambdaapi "cloister/internal/awsapi/lambda"
+	logsapi "cloister/internal/awsapi/logs"
 	"cloister/internal/awsapi/platform"
 	"cloister/internal/dial"
 	"cloister/internal/door"
@@ -40,16 +41,19 @@ type harness struct {
 	issuer  *oidctest.Issuer
 	lambda  *functions
 	root    *door.Principal
+	// backends answers the requests of HTTP integrations.
+	backends *backends
 }
 
 func newHarness(t testing.TB) *harness {
 	t.Helper()
-	h := &harness{t: t, issuer: oidctest.New(t, issuerURL), lambda: &functions{answers: map[string]func(*call) (string, error){}}}
-	h.Harness = doortest.New(t, []*awsapi.Service{&api.Service, &lambdaapi.Service, &platform.ExecuteAPI})
+	h := &harness{t: t, issuer: oidctest.New(t, issuerURL), backends: &backends{}, lambda: &functions{answers: map[string]func(*call) (string, error){}}}
+	h.Harness = doortest.New(t, []*awsapi.Service{&api.Service, &lambdaapi.Service, &platform.ExecuteAPI, &logsapi.Service})
 	h.service = New(Config{
 		DB: h.DB, Guardrails: guardrail.New(&api.Service, &lambdaapi.Service), Tokens: jwt.New(oidc.NewKeys(h.issuer.Fetch), nil),
 		Dial: dial.New(), Endpoint: func(id string) string { return "https://" + id + ".execute-api.localhost" },
 	})
+	h.service.backends = h.backends
 	h.service.Register(h.Door)
 	h.lambda.register(h.Door)
 	h.gate = gate.New(h.Door, "")
@@ -243,4 +247,40 @@ func (h *harness) lastRecord() *audit.Record {
 		h.t.Fatal("the audit log has no request to an API")
 	}
 	return last
+}
+
+// backends stands for whatever HTTP integrations reach.
+type backends struct {
+	answer http.HandlerFunc
+	got    *http.Request
+	body   string
+}
+
+func (b *backends) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	b.got, b.body = r, string(body)
+	if b.answer == nil {
+		return nil, dial.ErrRefused
+	}
+	w := httptest.NewRecorder()
+	b.answer(w, r)
+	return w.Result(), nil
+}
+
+// findings is how many of a rule are so.
+func (h *harness) findings(rule string) (n int) {
+	h.t.Helper()
+	h.must(h.DB.View(context.Background(), func(r store.Reader) error {
+		found, _, err := guardrail.Findings(r, doortest.Account, guardrail.Active, "", 100)
+		for _, f := range found {
+			if f.Rule == rule {
+				n++
+			}
+		}
+		return err
+	}))
+	return n
 }

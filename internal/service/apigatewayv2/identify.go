@@ -39,6 +39,7 @@ type admitted struct {
 // identify finds out who calls, as the route wants it, and reads the body.
 func (s *Service) identify(c *door.Call, in *platform.InvokeAPIRequest) error {
 	x := in.Exchange.(*exchange)
+	x.sourceIP = c.SourceIP
 	if x.problem != nil {
 		return x.problem
 	}

@@ -27,9 +27,9 @@ func (s *Service) integrate(c *door.Call, x *exchange) (*event.Answer, error) {
 	}
 	var answer *event.Answer
 	if val(i.IntegrationType) == api.IntegrationTypeHttpProxy {
-		answer, err = s.forward(ctx, c, x, out)
+		answer, err = s.forward(ctx, x, out)
 	} else {
-		answer, err = s.invokeFunction(ctx, x, out)
+		answer, err = s.invokeFunction(ctx, x, out.Request)
 	}
 	if ctx.Err() != nil && c.Err() == nil {
 		return nil, refusal(http.StatusGatewayTimeout, ctx.Err())

@@ -61,8 +61,6 @@ func checkIntegration(a *apiRow, i *api.Integration) error {
 		return badRequest("Only the connectionType INTERNET exists here")
 	case i.CredentialsArn != nil:
 		return badRequest("credentialsArn is not supported here: give apigateway.amazonaws.com permission in the function's policy")
-	case len(i.RequestParameters)+len(i.ResponseParameters) > 0 || val(i.IntegrationType) == api.IntegrationTypeHttpProxy: // NEXT
-		return badRequest("Parameter mapping and HTTP_PROXY integrations do not exist here yet")
 	case i.IntegrationSubtype != nil:
 		return badRequest("Integrations with an integrationSubtype do not exist here")
 	}

@@ -8,25 +8,29 @@ import (
 )
 
 // readPath decodes a path once: what a route is looked for by, and policies decide
-// about. A slash that is encoded stays so (%2F). What has a dot segment, which the
-// next one might take away, or bytes that are no text is no path.
+// about. A slash that is encoded stays so (%2F), and one at the end does not count.
+// What has a dot segment or an empty one, which the next server might take away, or
+// bytes that are no text, is no path.
 func readPath(escaped string) (path string, segments []string, ok bool) {
 	rest, ok := strings.CutPrefix(escaped, "/")
 	if !ok {
 		return "", nil, false
 	}
-	segments = strings.Split(rest, "/")
+	segments = strings.Split(strings.TrimSuffix(rest, "/"), "/")
 	for i, part := range segments {
 		plain, err := url.PathUnescape(part)
-		if err != nil || !utf8.ValidString(plain) || hasControl(plain) {
+		if err != nil || !utf8.ValidString(plain) || hasControl(plain) || plain == "" && rest != "" {
 			return "", nil, false
 		}
-		if name, _, _ := strings.Cut(plain, ";"); name == "." || name == ".." {
+		for _, inner := range strings.FieldsFunc(plain, func(r rune) bool { return r == '/' || r == '\\' }) {
+			if name, _, _ := strings.Cut(inner, ";"); name == "." || name == ".." {
+				return "", nil, false
+			}
+		}
+		if strings.Contains(plain, `\`) {
 			return "", nil, false
 		}
-		if segments[i] = strings.ReplaceAll(plain, "/", "%2F"); hasDots(plain) || strings.Contains(plain, `\`) {
-			return "", nil, false
-		}
+		segments[i] = strings.ReplaceAll(plain, "/", "%2F")
 	}
 	return "/" + strings.Join(segments, "/"), segments, true
 }

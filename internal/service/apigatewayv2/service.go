@@ -1,6 +1,9 @@
 package apigatewayv2
 
 import (
+	"net/http"
+	"sync/atomic"
+
 	api "cloister/internal/awsapi/apigatewayv2"
 	"cloister/internal/awsapi/platform"
 	"cloister/internal/dial"
@@ -28,14 +31,17 @@ type Service struct {
 	memory   *memory
 	throttle *bucket.Set[bucketKey]
 	verdicts *verdicts
+	backends http.RoundTripper
+	lines    chan accessLine
+	lost     atomic.Int64 // lines
 }
 
 // mostBuckets bounds the memory of throttling: stages times routes.
 const mostBuckets = 50_000
 
-// New makes the service.
+// New makes the service. Run writes its access logs.
 func New(c Config) *Service {
-	s := &Service{Config: c, throttle: bucket.NewSet[bucketKey](mostBuckets), verdicts: newVerdicts()}
+	s := &Service{Config: c, throttle: bucket.NewSet[bucketKey](mostBuckets), verdicts: newVerdicts(), backends: c.Dial.Proxy(), lines: make(chan accessLine, mostWaiting)}
 	s.memory = newMemory(c.DB, s.verdicts)
 	return s
 }

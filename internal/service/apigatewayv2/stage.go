@@ -56,7 +56,7 @@ func (s *Service) putStage(c *door.Call, tx *store.Tx, a *apiRow, stage *api.Sta
 			return badRequest("Invalid stage variable %.64q: a name has letters, digits and _, a value letters, digits and -._~:/?#&=,", key)
 		}
 	}
-	if err := checkSettings(stage); err != nil {
+	if err := checkSettings(a, stage); err != nil {
 		return err
 	}
 	if err := s.checkDeployment(c, tx, a, stage); err != nil {
@@ -84,7 +84,7 @@ func (s *Service) putStage(c *door.Call, tx *store.Tx, a *apiRow, stage *api.Sta
 	return err
 }
 
-func checkSettings(stage *api.Stage) error {
+func checkSettings(a *apiRow, stage *api.Stage) error {
 	settings := []*api.RouteSettings{stage.DefaultRouteSettings}
 	for key, set := range stage.RouteSettings {
 		if _, err := parseRouteKey(key); err != nil {
@@ -107,19 +107,16 @@ func checkSettings(stage *api.Stage) error {
 		}
 	}
 	if log := stage.AccessLogSettings; log != nil {
-		if s := "Access logs do not exist here yet"; s != "" { // NEXT
-			return badRequest("%s", s)
-		}
-		return checkAccessLog(log)
+		return checkAccessLog(a, log)
 	}
 	return nil
 }
 
 var groupARN = regexp.MustCompile(`^arn:aws:logs:([a-z0-9-]+):(\d{12}):log-group:([A-Za-z0-9_\-/.#]{1,512})(?::\*)?$`)
 
-func checkAccessLog(log *api.AccessLogSettings) error {
-	if !groupARN.MatchString(val(log.DestinationArn)) {
-		return badRequest("Invalid ARN specified in the request. ARN must be a log group of CloudWatch Logs")
+func checkAccessLog(a *apiRow, log *api.AccessLogSettings) error {
+	if m := groupARN.FindStringSubmatch(val(log.DestinationArn)); m == nil || m[1] != a.Region || m[2] != a.Account {
+		return badRequest("Invalid ARN specified in the request. ARN must be of a log group of the API's account and region")
 	}
 	if _, err := accesslog.Parse(val(log.Format)); err != nil {
 		return badRequest("Invalid access log format: %v", err)

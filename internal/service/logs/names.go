@@ -125,7 +125,7 @@ func onStream[In any](action string, names func(*In) (name, arn, stream *string)
 // groupNeed is action on a group, with its tags; the same for a group that
 // does not exist, but for the tags.
 func groupNeed(r store.Reader, action string, g groupID) (door.Need, error) {
-	need := door.Need{Action: action, Resource: g.arn() + ":*", Account: g.Account, Context: policy.MapContext{}}
+	need := door.Need{Action: action, Resource: g.arn() + ":*", Account: g.Account, Context: policy.MapContext{}, ResourcePolicy: delivery}
 	row, err := groups.Get(r, g.key())
 	if errors.Is(err, store.ErrNotFound) {
 		return need, nil
