@@ -153,13 +153,18 @@ func (c *client) checkSecret(given string, names ...string) error {
 		return notAuthorized("Client %s is configured with secret but SECRET_HASH was not received", c.ID)
 	}
 	for _, name := range names {
-		m := hmac.New(sha256.New, c.Secret.Reveal())
-		m.Write([]byte(name + c.ID))
-		if hmac.Equal([]byte(base64.StdEncoding.EncodeToString(m.Sum(nil))), []byte(given)) {
+		if hmac.Equal([]byte(c.secretHash(name)), []byte(given)) {
 			return nil
 		}
 	}
 	return notAuthorized("Unable to verify secret hash for client %s", c.ID)
+}
+
+// secretHash is the one of a name, by the client's secret.
+func (c *client) secretHash(name string) string {
+	m := hmac.New(sha256.New, c.Secret.Reveal())
+	m.Write([]byte(name + c.ID))
+	return base64.StdEncoding.EncodeToString(m.Sum(nil))
 }
 
 func (at *attempt) initiate(flow string, given map[string]string) (*api.InitiateAuthResponse, error) {

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -247,4 +248,14 @@ func secretHash(secret, name, clientID string) string {
 	m := hmac.New(sha256.New, []byte(secret))
 	m.Write([]byte(name + clientID))
 	return base64.StdEncoding.EncodeToString(m.Sum(nil))
+}
+
+// totp is the code of an authenticator now.
+func (h *harness) totp(seed string) string {
+	h.t.Helper()
+	key, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(seed)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return oneTimeCode(key, h.now().Unix()/stepSeconds)
 }

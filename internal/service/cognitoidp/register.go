@@ -17,6 +17,9 @@ func (s *Service) Register(d *door.Door) {
 	s.registerSelf(d)
 	s.registerAdmin(d)
 	s.registerGroups(d)
+	s.registerDomains(d)
+	s.registerServers(d)
+	s.registerFront(d)
 }
 
 // identities is the claim of who a user is at other providers, "" for nobody

@@ -1,7 +1,6 @@
 package cognitoidp
 
 import (
-	"encoding/base32"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -92,11 +91,7 @@ func (p *player) filled(input string) string {
 		input = strings.ReplaceAll(input, "$code", p.code())
 	}
 	if strings.Contains(input, "$totp") {
-		seed, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(p.known["seed"])
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		input = strings.ReplaceAll(input, "$totp", oneTimeCode(seed, p.now().Unix()/stepSeconds))
+		input = strings.ReplaceAll(input, "$totp", p.totp(p.known["seed"]))
 	}
 	for _, name := range slices.Backward(slices.Sorted(maps.Keys(p.known))) {
 		input = strings.ReplaceAll(input, "$"+name, p.known[name])

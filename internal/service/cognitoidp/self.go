@@ -413,26 +413,32 @@ func (s *Service) associate(c *door.Call, _ *api.AssociateSoftwareTokenRequest) 
 	return &api.AssociateSoftwareTokenResponse{SecretCode: ptr(seedText(seed))}, nil
 }
 
-func (s *Service) verifySoftwareToken(c *door.Call, in *api.VerifySoftwareTokenRequest) (*api.VerifySoftwareTokenResponse, error) {
-	wrong := func() error {
-		return awsapi.Errorf("EnableSoftwareTokenMFAException", "Code mismatch")
+func wrongDevice() error { return awsapi.Errorf("EnableSoftwareTokenMFAException", "Code mismatch") }
+
+// seedShown takes the code that a device shows which is being set up.
+func (at *attempt) seedShown(u *user, text, name string) error {
+	who, err := at.factorGuess(u)
+	if err != nil {
+		return err
 	}
+	step, ok := int64(0), false
+	if len(at.state.Seed) > 0 {
+		step, ok = matchCode(seal.NewSecret(at.state.Seed), text, at.c.Time)
+	}
+	if !ok {
+		at.s.codes.guessed(at.state.ID, at.c.Time)
+		return wrongDevice()
+	}
+	at.s.codes.right(who, addressOf(at.c), at.c.Time)
+	at.state.SeedOK, at.state.SeedStep, at.state.SeedName = true, step, name
+	return nil
+}
+
+func (s *Service) verifySoftwareToken(c *door.Call, in *api.VerifySoftwareTokenRequest) (*api.VerifySoftwareTokenResponse, error) {
 	if h, ok := c.Evidence.(*holderOfSession); ok {
-		who, err := h.at.factorGuess(h.u)
-		if err != nil {
+		if err := h.at.seedShown(h.u, val(in.UserCode), val(in.FriendlyDeviceName)); err != nil {
 			return nil, err
 		}
-		st := h.at.state
-		step, ok := int64(0), false
-		if len(st.Seed) > 0 {
-			step, ok = matchCode(seal.NewSecret(st.Seed), val(in.UserCode), c.Time)
-		}
-		if !ok {
-			s.codes.guessed(st.ID, c.Time)
-			return nil, wrong()
-		}
-		s.codes.right(who, addressOf(c), c.Time)
-		st.SeedOK, st.SeedStep, st.SeedName = true, step, val(in.FriendlyDeviceName)
 		out, err := h.at.challenge(mfaSetup, nil)
 		if err != nil {
 			return nil, err
@@ -445,17 +451,17 @@ func (s *Service) verifySoftwareToken(c *door.Call, in *api.VerifySoftwareTokenR
 		return nil, limitExceeded("Attempt limit exceeded, please try after some time.")
 	}
 	if b.u.TOTP == nil || b.u.TOTP.Pending.Empty() {
-		return nil, wrong()
+		return nil, wrongDevice()
 	}
 	step, ok := matchCode(b.u.TOTP.Pending, val(in.UserCode), c.Time)
 	if !ok {
-		return nil, wrong()
+		return nil, wrongDevice()
 	}
 	s.codes.right(who, addressOf(c), c.Time)
 	err := c.Commit(func(tx *store.Tx) error {
 		return change(tx, b.p, b.u, c, func(u *user) error {
 			if u.TOTP == nil || !u.TOTP.Pending.Equal(b.u.TOTP.Pending) {
-				return wrong()
+				return wrongDevice()
 			}
 			u.TOTP = newDevice(u.TOTP.Pending.Reveal(), step, val(in.FriendlyDeviceName))
 			u.TOTP.Enabled = false // until the user asks for it

@@ -45,6 +45,10 @@ type signIn struct {
 	pending []func(tx *store.Tx) error
 	// change changes the user in the transaction.
 	change func(tx *store.Tx, u *user) error
+	// granted is told the sign-in in the transaction.
+	granted func(tx *store.Tx, g *grant) error
+	// authTime is when the user signed in, where that was earlier.
+	authTime time.Time
 }
 
 // complete writes a sign-in down and makes its tokens. It commits.
@@ -52,6 +56,9 @@ func (s *Service) complete(c *door.Call, in *signIn) (*api.AuthenticationResultT
 	g := &grant{
 		Pool: in.p.ID, User: in.u.Key, ID: uuid.NewString(), Client: in.client.ID, Scopes: in.scopes, AuthTime: c.Time,
 		Expires: c.Time.Add(in.client.lives().refresh), Hosted: in.hosted, Nonce: in.nonce, Rotated: c.Time,
+	}
+	if !in.authTime.IsZero() {
+		g.AuthTime = in.authTime
 	}
 	out, err := s.tokens(c, in, g)
 	if err != nil {
@@ -68,15 +75,14 @@ func (s *Service) complete(c *door.Call, in *signIn) (*api.AuthenticationResultT
 		if err := inTurn(tx, in.pending); err != nil {
 			return err
 		}
-		u, err := users.Get(tx, in.u.key())
-		if isMissing(err) {
-			return noUser()
-		}
+		u, err := stillThere(tx, in.u)
 		if err != nil {
 			return err
 		}
-		if u.Sub != in.u.Sub || !u.Enabled || !samePassword(u, in.u) {
-			return badCredentials()
+		if in.granted != nil {
+			if err := in.granted(tx, g); err != nil {
+				return err
+			}
 		}
 		if in.change != nil {
 			if err := in.change(tx, u); err != nil {

@@ -28,6 +28,8 @@ type state struct {
 	Custom         bool          `json:",omitempty"` // functions say what comes next
 	History        []custom      `json:",omitempty"`
 	Private        map[string]string
+
+	sealed string // of the step that comes next, where it is taken at once
 }
 
 // custom is a challenge of a custom sign-in that was answered.
