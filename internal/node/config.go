@@ -20,7 +20,10 @@ type Config struct {
 	Region    string       // empty: us-east-1
 	// AllowOutgoing is what the node connects to beside the public internet.
 	AllowOutgoing []dial.Rule
-	Getenv        func(string) string
+	// PublicURL is where the node is reached from outside, which tokens of user
+	// pools name as their issuer; empty: they name AWS's address.
+	PublicURL string
+	Getenv    func(string) string
 }
 
 // DefaultListen is where a node listens if not told otherwise.
@@ -44,7 +47,7 @@ func (c *Config) check() error {
 	if u, err := url.Parse(c.Store); err == nil && hasPassword(u) {
 		return fmt.Errorf("a password in --store shows in the list of processes: leave it out and set PGPASSWORD or PGPASSFILE")
 	}
-	return nil
+	return checkPublicURL(c.PublicURL)
 }
 
 func hasPassword(u *url.URL) bool {

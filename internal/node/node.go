@@ -34,7 +34,6 @@ import (
 	"cloister/internal/seal"
 	"cloister/internal/service/accessanalyzer/generation"
 	"cloister/internal/service/activity"
-	"cloister/internal/service/cognitoidp"
 	"cloister/internal/service/ec2"
 	"cloister/internal/service/explain"
 	"cloister/internal/service/guardrails"
@@ -174,9 +173,8 @@ func (n *Node) makeServices(ctx context.Context) error {
 	n.network.Register(n.door)
 	n.startAnalyzer()
 	secrets, parameters := secretsmanager.New(n.db), ssm.New(n.db)
-	userPools := cognitoidp.New(cognitoidp.Options{DB: n.db, Keys: n.keys})
-	userPools.Register(n.door)
 	httpAPIs := n.makeHTTPAPIs(dialer, guard)
+	userPools := n.startUserPools()
 	secrets.Register(n.door)
 	parameters.Register(n.door)
 	guardrails.Register(n.door)

@@ -1,0 +1,35 @@
+package node
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"cloister/internal/service/cognitoidp"
+)
+
+// startUserPools puts user pools behind the door and the pages of their domains
+// behind the gate.
+func (n *Node) startUserPools() *cognitoidp.Service {
+	s := cognitoidp.New(cognitoidp.Options{DB: n.db, Keys: n.keys, PublicURL: n.config.PublicURL})
+	s.Register(n.door)
+	front := s.Front()
+	n.gate.Handle("auth", front)
+	n.gate.Handle("cognito", front)
+	n.gate.Handle("cognito-idp", front.Documents())
+	n.gate.HandleDomains(front)
+	return s
+}
+
+// checkPublicURL refuses an address that cannot be the beginning of others.
+func checkPublicURL(text string) error {
+	if text == "" {
+		return nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(text, "/") ||
+		u.Scheme != "https" && !(u.Scheme == "http" && isLoopback(u.Hostname())) {
+		return fmt.Errorf("--public-url is the https address at which the node is reached from outside, without a slash at its end: https://id.example.com")
+	}
+	return nil
+}
