@@ -230,7 +230,9 @@ func TestOtherNames(t *testing.T) {
 	s.needs = func(*door.Call) []door.Need {
 		return []door.Need{{Action: "iam:GetUser", Resource: resource, Also: []string{resource + "/"}}}
 	}
-	deny := func(arn string) string { return `{"Statement":{"Effect":"Deny","Action":"*","Resource":"` + arn + `"}}` }
+	deny := func(arn string) string {
+		return `{"Statement":{"Effect":"Deny","Action":"*","Resource":"` + arn + `"}}`
+	}
 	answered(t, s.as(s.User("u", allow("*")), &iam.Service, getUser()), 200)
 	answered(t, s.as(s.User("u", allow("*"), deny(resource)), &iam.Service, getUser()), 403, "with an explicit deny")
 	answered(t, s.as(s.User("u", allow("*"), deny(resource+"/")), &iam.Service, getUser()), 403, "on resource: "+resource+" with an explicit deny in an identity-based policy")

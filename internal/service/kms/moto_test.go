@@ -5,11 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/url"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +19,7 @@ import (
 // and compares status and error code. The list holds calls of which AWS's
 // documentation leaves no doubt.
 func TestAgainstMoto(t *testing.T) {
-	moto := startMoto(t)
+	moto := doortest.Moto(t)
 	h := newHarness(t)
 	key := h.Key(h.root, &api.Service)
 	file, err := os.Open("testdata/moto/calls.txt")
@@ -92,34 +89,4 @@ func (s *side) call(op, input string) string {
 		s.names[fmt.Sprint("$BLOB", s.blobs)] = out.CiphertextBlob
 	}
 	return fmt.Sprint(status, " ", out.Type)
-}
-
-// startMoto starts moto_server, if it is installed, and gives its address.
-func startMoto(t *testing.T) *url.URL {
-	path, err := exec.LookPath("moto_server")
-	if err != nil {
-		t.Skip("moto_server is not installed: pip install 'moto[server]' makes this test run")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().(*net.TCPAddr)
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(path, "-H", "127.0.0.1", "-p", fmt.Sprint(address.Port))
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	for range 600 {
-		if conn, err := net.Dial("tcp", address.String()); err == nil {
-			_ = conn.Close()
-			return &url.URL{Scheme: "http", Host: address.String(), Path: "/"}
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Skip("moto_server does not start here")
-	return nil
 }

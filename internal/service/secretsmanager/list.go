@@ -38,6 +38,9 @@ func page(c *door.Call, r store.Reader, in *api.ListSecretsRequest) (rows []*sec
 	if val(in.SortBy) == "last-accessed-date" {
 		return nil, nil, badParameter("This node does not sort by last-accessed-date: leave out SortBy.")
 	}
+	if err := checkFilters(in.Filters); err != nil {
+		return nil, nil, err
+	}
 	all, err := matching(c, r, in)
 	if err != nil {
 		return nil, nil, err
@@ -49,7 +52,7 @@ func page(c *door.Call, r store.Reader, in *api.ListSecretsRequest) (rows []*sec
 	}
 	if in.NextToken != nil {
 		after, err := base64.RawURLEncoding.DecodeString(*in.NextToken)
-		if err != nil {
+		if err != nil || !isOrder(in, string(after)) {
 			return nil, nil, badToken()
 		}
 		all = slices.DeleteFunc(all, func(row *secret) bool {
@@ -67,9 +70,7 @@ func page(c *door.Call, r store.Reader, in *api.ListSecretsRequest) (rows []*sec
 // orderOf gives what secrets are sorted by, as text. AWS does not say what its
 // order is without SortBy; here it is that of creation.
 func orderOf(in *api.ListSecretsRequest) func(*secret) string {
-	at := func(t time.Time, row *secret) string {
-		return t.UTC().Format("2006-01-02T15:04:05.000000000Z") + " " + row.Name
-	}
+	at := func(t time.Time, row *secret) string { return t.UTC().Format(instant) + " " + row.Name }
 	switch val(in.SortBy) {
 	case "name":
 		return func(row *secret) string { return row.Name }
@@ -77,6 +78,33 @@ func orderOf(in *api.ListSecretsRequest) func(*secret) string {
 		return func(row *secret) string { return at(row.Changed, row) }
 	}
 	return func(row *secret) string { return at(row.Created, row) }
+}
+
+// instant has all times the same length, in their order.
+const instant = "2006-01-02T15:04:05.000000000Z"
+
+// isOrder tells whether a text can be what orderOf gives.
+func isOrder(in *api.ListSecretsRequest, text string) bool {
+	if val(in.SortBy) != "name" {
+		at, name, _ := strings.Cut(text, " ")
+		if _, err := time.Parse(instant, at); err != nil {
+			return false
+		}
+		text = name
+	}
+	return namePattern.MatchString(text)
+}
+
+func checkFilters(filters []*api.Filter) error {
+	for _, f := range filters {
+		switch {
+		case val(f.Key) == "":
+			return badParameter("Invalid filter key")
+		case len(f.Values) == 0:
+			return badParameter("Invalid filter values for key: %s", *f.Key)
+		}
+	}
+	return nil
 }
 
 func matching(c *door.Call, r store.Reader, in *api.ListSecretsRequest) (all []*secret, err error) {

@@ -114,6 +114,8 @@ func newFilter(in *api.ParameterStringFilter, named string, keys ...string) (fil
 		options, otherwise = []string{"Recursive", "OneLevel"}, "OneLevel"
 	case "Name":
 		options = append(options, "Contains")
+	case "Label":
+		options = []string{"Equals"}
 	}
 	if f.option == "" {
 		f.option = otherwise
@@ -125,6 +127,8 @@ func newFilter(in *api.ParameterStringFilter, named string, keys ...string) (fil
 		return f, awsapi.Errorf("InvalidFilterValue", "The following filter values are missing : null for filter key %s.", f.key)
 	case !slices.Contains(options, f.option):
 		return f, awsapi.Errorf("InvalidFilterOption", "The following filter option is not valid: %s. Valid options include: [%s].", f.option, strings.Join(options, ", "))
+	case f.key == "Path" && slices.ContainsFunc(f.values, func(path string) bool { return !isPath(path) }):
+		return f, badPath()
 	}
 	return f, nil
 }

@@ -147,8 +147,8 @@ func isMissing(err error) bool {
 
 func (s *Service) getByPath(c *door.Call, in *api.GetParametersByPathRequest) (*api.GetParametersByPathResult, error) {
 	path := *in.Path
-	if path[0] != '/' || strings.Contains(path, "//") || !namePattern.MatchString(path) {
-		return nil, invalid(`The parameter doesn't meet the parameter name requirements. The parameter name must begin with a forward slash "/". It can't be prefixed with "aws" or "ssm" (case-insensitive). It must use only letters, numbers, or the following symbols: . (period), - (hyphen), _ (underscore). Special characters are not allowed. All sub-paths, if specified, must use the forward slash symbol "/". Valid example: /get/parameters2-/by1./path0_.`)
+	if !isPath(path) {
+		return nil, badPath()
 	}
 	filters, label, err := pathFilters(in.ParameterFilters)
 	if err != nil {
@@ -191,6 +191,14 @@ func (s *Service) getByPath(c *door.Call, in *api.GetParametersByPathRequest) (*
 		out.Parameters = append(out.Parameters, p)
 	}
 	return out, nil
+}
+
+func isPath(path string) bool {
+	return strings.HasPrefix(path, "/") && !strings.Contains(path, "//") && namePattern.MatchString(path)
+}
+
+func badPath() error {
+	return invalid(`The parameter doesn't meet the parameter name requirements. The parameter name must begin with a forward slash "/". It can't be prefixed with "aws" or "ssm" (case-insensitive). It must use only letters, numbers, or the following symbols: . (period), - (hyphen), _ (underscore). Special characters are not allowed. All sub-paths, if specified, must use the forward slash symbol "/". Valid example: /get/parameters2-/by1./path0_.`)
 }
 
 // chosen is a parameter's latest version, or the one with a label; nil if none
