@@ -158,7 +158,9 @@ func (n *Node) makeServices(ctx context.Context) error {
 	n.logs = logs.New(n.db)
 	n.onClose(n.logs.Close)
 	n.plane = newPlane(n)
-	n.lambda = lambda.New(lambda.Config{DB: n.db, Blobs: blobs, Code: n.plane, Runtimes: n.plane, Guardrails: guard})
+	n.lambda = lambda.New(lambda.Config{DB: n.db, Blobs: blobs, Code: n.plane, Runtimes: n.plane, Guardrails: guard, Address: func(id string) string {
+		return n.nameURL("lambda-url", id) + "/"
+	}})
 	n.door = door.New(door.Config{DB: n.db, Audit: n.audit, Directory: n.iam, Organizations: n.orgs, Services: Services(), Region: n.config.Region, Sealing: n.keys})
 	n.gate = gate.New(n.door, "")
 	n.iam.Register(n.door)
@@ -171,6 +173,7 @@ func (n *Node) makeServices(ctx context.Context) error {
 	n.lambda.Register(n.door)
 	n.network = ec2.New(n.db)
 	n.network.Register(n.door)
+	n.gate.Handle("lambda-url", n.lambda.URLs())
 	n.startAnalyzer()
 	secrets, parameters := secretsmanager.New(n.db), ssm.New(n.db)
 	httpAPIs := n.makeHTTPAPIs(dialer, guard)

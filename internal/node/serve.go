@@ -72,6 +72,20 @@ func (n *Node) URL() string {
 	return scheme + "://" + n.listener.Addr().String()
 }
 
+// nameURL is where a name of the node's own, of an API or a function's URL, is
+// reached.
+func (n *Node) nameURL(kind, name string) string {
+	scheme := "https"
+	if n.config.Plaintext {
+		scheme = "http"
+	}
+	_, port, err := net.SplitHostPort(n.listener.Addr().String())
+	if err != nil {
+		port = "0"
+	}
+	return scheme + "://" + name + "." + kind + ".localhost:" + port
+}
+
 // tlsConfig is nil for a node that serves plain HTTP. The CA is made in any
 // case, so that env prints the same whichever way the node is started next.
 func (n *Node) tlsConfig() (*tls.Config, error) {

@@ -17,10 +17,12 @@ var operations = [...]*awsapi.Operation{
 	&opAddPermission,
 	&opCreateAlias,
 	&opCreateFunction,
+	&opCreateFunctionUrlConfig,
 	&opDeleteAlias,
 	&opDeleteFunction,
 	&opDeleteFunctionConcurrency,
 	&opDeleteFunctionEventInvokeConfig,
+	&opDeleteFunctionUrlConfig,
 	&opDeleteLayerVersion,
 	&opGetAccountSettings,
 	&opGetAlias,
@@ -28,6 +30,7 @@ var operations = [...]*awsapi.Operation{
 	&opGetFunctionConcurrency,
 	&opGetFunctionConfiguration,
 	&opGetFunctionEventInvokeConfig,
+	&opGetFunctionUrlConfig,
 	&opGetLayerVersion,
 	&opGetLayerVersionByArn,
 	&opGetLayerVersionPolicy,
@@ -37,6 +40,7 @@ var operations = [...]*awsapi.Operation{
 	&opInvokeWithResponseStream,
 	&opListAliases,
 	&opListFunctionEventInvokeConfigs,
+	&opListFunctionUrlConfigs,
 	&opListFunctions,
 	&opListLayerVersions,
 	&opListLayers,
@@ -54,6 +58,7 @@ var operations = [...]*awsapi.Operation{
 	&opUpdateFunctionCode,
 	&opUpdateFunctionConfiguration,
 	&opUpdateFunctionEventInvokeConfig,
+	&opUpdateFunctionUrlConfig,
 }
 
 var (
@@ -61,10 +66,12 @@ var (
 	opAddPermission                   = awsapi.Operation{Name: "AddPermission", Service: &Service, Method: "POST", URI: "/2015-03-31/functions/{FunctionName}/policy", StatusCode: 201, Input: &shapeAddPermissionRequest, Output: &shapeAddPermissionResponse, Errors: []*awsapi.Shape{&shapeInvalidParameterValueException, &shapePolicyLengthExceededException, &shapePreconditionFailedException, &shapeResourceConflictException, &shapeResourceNotFoundException, &shapeServiceException, &shapeTooManyRequestsException}}
 	opCreateAlias                     = awsapi.Operation{Name: "CreateAlias", Service: &Service, Method: "POST", URI: "/2015-03-31/functions/{FunctionName}/aliases", StatusCode: 201, Input: &shapeCreateAliasRequest, Output: &shapeAliasConfiguration, Errors: []*awsapi.Shape{&shapeInvalidParameterValueException, &shapeResourceConflictException, &shapeResourceNotFoundException, &shapeServiceException, &shapeTooManyRequestsException}}
 	opCreateFunction                  = awsapi.Operation{Name: "CreateFunction", Service: &Service, Method: "POST", URI: "/2015-03-31/functions", StatusCode: 201, Input: &shapeCreateFunctionRequest, Output: &shapeFunctionConfiguration, Errors: []*awsapi.Shape{&shapeCodeSigningConfigNotFoundException, &shapeCodeStorageExceededException, &shapeCodeVerificationFailedException, &shapeInvalidCodeSignatureException, &shapeInvalidParameterValueException, &shapeResourceConflictException, &shapeResourceNotFoundException, &shapeServiceException, &shapeTooManyRequestsException}}
+	opCreateFunctionUrlConfig         = awsapi.Operation{Name: "CreateFunctionUrlConfig", Service: &Service, Method: "POST", URI: "/2021-10-31/functions/{FunctionName}/url", StatusCode: 201, Input: &shapeCreateFunctionUrlConfigRequest, Output: &shapeCreateFunctionUrlConfigResponse, Errors: []*awsapi.Shape{&shapeInvalidParameterValueException, &shapeResourceConflictException, &shapeResourceNotFoundException, &shapeServiceException, &shapeTooManyRequestsException}}
 	opDeleteAlias                     = awsapi.Operation{Name: "DeleteAlias", Service: &Service, Method: "DELETE", URI: "/2015-03-31/functions/{FunctionName}/aliases/{Name}", StatusCode: 204, Input: &shapeDeleteAliasRequest, Errors: []*awsapi.Shape{&shapeInvalidParameterValueException, &shapeResourceConflictException, &shapeServiceException, &shapeTooManyRequestsException}}
 	opDeleteFunction                  = awsapi.Operation{Name: "DeleteFunction", Service: &Service, Method: "DELETE", URI: "/2015-03-31/functions/{FunctionName}", StatusCode: 204, Input: &shapeDeleteFunctionRequest, Errors: []*awsapi.Shape{&shapeInvalidParameterValueException, &shapeResourceConflictException, &shapeResourceNotFoundException, &shapeServiceException, &shapeTooManyRequestsException}}
 	opDeleteFunctionConcurrency       = awsapi.Operation{Name: "DeleteFunctionConcurrency", Service: &Service, Method: "DELETE", URI: "/2017-10-31/functions/{FunctionName}/concurrency", StatusCode: 204, Input: &shapeDeleteFunctionConcurrencyRequest, Errors: []*awsapi.Shape{&shapeInvalidParameterValueException, &shapeResourceConflictException, &shapeResourceNotFoundException, &shapeServiceException, &shapeTooManyRequestsException}}
 	opDeleteFunctionEventInvokeConfig = awsapi.Operation{Name: "DeleteFunctionEventInvokeConfig", Service: &Service, Method: "DELETE", URI: "/2019-09-25/functions/{FunctionName}/event-invoke-config", StatusCode: 204, Input: &shapeDeleteFunctionEventInvokeConfigRequest, Errors: []*awsapi.Shape{&shapeInvalidParameterValueException, &shapeResourceConflictException, &shapeResourceNotFoundException, &shapeServiceException, &shapeTooManyRequestsException}}
+	opDeleteFunctionUrlConfig         = awsapi.Operation{Name: "DeleteFunctionUrlConfig", Service: &Service, Method: "DELETE", URI: "/2021-10-31/functions/{FunctionName}/url", StatusCode: 204, Input: &shapeDeleteFunctionUrlConfigRequest, Errors: []*awsapi.Shape{&shapeResourceConflictException, &shapeResourceNotFoundException, &shapeServiceException, &shapeTooManyRequestsException}}
 	opDeleteLayerVersion              = awsapi.Operation{Name: "DeleteLayerVersion", Service: &Service, Method: "DELETE", URI: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}", StatusCode: 204, Input: &shapeDeleteLayerVersionRequest, Errors: []*awsapi.Shape{&shapeServiceException, &shapeTooManyRequestsException}}
 	opGetAccountSettings              = awsapi.Operation{Name: "GetAccountSettings", Service: &Service, Method: "GET", URI: "/2016-08-19/account-settings/", StatusCode: 200, Input: &shapeGetAccountSettingsRequest, Output: &shapeGetAccountSettingsResponse, Errors: []*awsapi.Shape{&shapeServiceException, &shapeTooManyRequestsException}}
 	opGetAlias                        = awsapi.Operation{Name: "GetAlias", Service: &Service, Method: "GET", URI: "/2015-03-31/functions/{FunctionName}/aliases/{Name}", StatusCode: 200, Input: &shapeGetAliasRequest, Output: &shapeAliasConfiguration, Errors: []*awsapi.Shape{&shapeInvalidParameterValueException, &shapeResourceNotFoundException, &shapeServiceException, &shapeTooManyRequestsException}}
@@ -72,6 +79,7 @@ var (
 	opGetFunctionConcurrency          = awsapi.Operation{Name: "GetFunctionConcurrency", Service: &Service, Method: "GET", URI: "/2019-09-30/functions/{FunctionName}/concurrency", StatusCode: 200, Input: &shapeGetFunctionConcurrencyRequest, Output: &shapeGetFunctionConcurrencyResponse, Errors: []*awsapi.Shape{&shapeInvalidParameterValueException, &shapeResourceNotFoundException, &shapeServiceException, &shapeTooManyRequestsException}}
 	opGetFunctionConfiguration        = awsapi.Operation{Name: "GetFunctionConfiguration", Service: &Service, Method: "GET", URI: "/2015-03-31/functions/{FunctionName}/configuration", StatusCode: 200, Input: &shapeGetFunctionConfigurationRequest, Output: &shapeFunctionConfiguration, Errors: []*awsapi.Shape{&shapeInvalidParameterValueException, &shapeResourceNotFoundException, &shapeServiceException, &shapeTooManyRequestsException}}
 	opGetFunctionEventInvokeConfig    = awsapi.Operation{Name: "GetFunctionEventInvokeConfig", Service: &Service, Method: "GET", URI: "/2019-09-25/functions/{FunctionName}/event-invoke-config", StatusCode: 200, Input: &shapeGetFunctionEventInvokeConfigRequest, Output: &shapeFunctionEventInvokeConfig, Errors: []*awsapi.Shape{&shapeInvalidParameterValueException, &shapeResourceNotFoundException, &shapeServiceException, &shapeTooManyRequestsException}}
+	opGetFunctionUrlConfig            = awsapi.Operation{Name: "GetFunctionUrlConfig", Service: &Service, Method: "GET", URI: "/2021-10-31/functions/{FunctionName}/url", StatusCode: 200, Input: &shapeGetFunctionUrlConfigRequest, Output: &shapeGetFunctionUrlConfigResponse, Errors: []*awsapi.Shape{&shapeInvalidParameterValueException, &shapeResourceNotFoundException, &shapeServiceException, &shapeTooManyRequestsException}}
 	opGetLayerVersion                 = awsapi.Operation{Name: "GetLayerVersion", Service: &Service, Method: "GET", URI: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}", StatusCode: 200, Input: &shapeGetLayerVersionRequest, Output: &shapeGetLayerVersionResponse, Errors: []*awsapi.Shape{&shapeInvalidParameterValueException, &shapeResourceNotFoundException, &shapeServiceException, &shapeTooManyRequestsException}}
 	opGetLayerVersionByArn            = awsapi.Operation{Name: "GetLayerVersionByArn", Service: &Service, Method: "GET", URI: "/2018-10-31/layers?find=LayerVersion", StatusCode: 200, Input: &shapeGetLayerVersionByArnRequest, Output: &shapeGetLayerVersionResponse, Errors: []*awsapi.Shape{&shapeInvalidParameterValueException, &shapeResourceNotFoundException, &shapeServiceException, &shapeTooManyRequestsException}}
 	opGetLayerVersionPolicy           = awsapi.Operation{Name: "GetLayerVersionPolicy", Service: &Service, Method: "GET", URI: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy", StatusCode: 200, Input: &shapeGetLayerVersionPolicyRequest, Output: &shapeGetLayerVersionPolicyResponse, Errors: []*awsapi.Shape{&shapeInvalidParameterValueException, &shapeResourceNotFoundException, &shapeServiceException, &shapeTooManyRequestsException}}
@@ -81,6 +89,7 @@ var (
 	opInvokeWithResponseStream        = awsapi.Operation{Name: "InvokeWithResponseStream", Service: &Service, Method: "POST", URI: "/2021-11-15/functions/{FunctionName}/response-streaming-invocations", Input: &shapeInvokeWithResponseStreamRequest, Output: &shapeInvokeWithResponseStreamResponse, Errors: []*awsapi.Shape{&shapeEC2AccessDeniedException, &shapeEC2ThrottledException, &shapeEC2UnexpectedException, &shapeEFSIOException, &shapeEFSMountConnectivityException, &shapeEFSMountFailureException, &shapeEFSMountTimeoutException, &shapeENILimitReachedException, &shapeInvalidParameterValueException, &shapeInvalidRequestContentException, &shapeInvalidRuntimeException, &shapeInvalidSecurityGroupIDException, &shapeInvalidSubnetIDException, &shapeInvalidZipFileException, &shapeKMSAccessDeniedException, &shapeKMSDisabledException, &shapeKMSInvalidStateException, &shapeKMSNotFoundException, &shapeRecursiveInvocationException, &shapeRequestTooLargeException, &shapeResourceConflictException, &shapeResourceNotFoundException, &shapeResourceNotReadyException, &shapeServiceException, &shapeSnapStartException, &shapeSnapStartNotReadyException, &shapeSnapStartTimeoutException, &shapeSubnetIPAddressLimitReachedException, &shapeTooManyRequestsException, &shapeUnsupportedMediaTypeException}}
 	opListAliases                     = awsapi.Operation{Name: "ListAliases", Service: &Service, Method: "GET", URI: "/2015-03-31/functions/{FunctionName}/aliases", StatusCode: 200, Input: &shapeListAliasesRequest, Output: &shapeListAliasesResponse, Errors: []*awsapi.Shape{&shapeInvalidParameterValueException, &shapeResourceNotFoundException, &shapeServiceException, &shapeTooManyRequestsException}}
 	opListFunctionEventInvokeConfigs  = awsapi.Operation{Name: "ListFunctionEventInvokeConfigs", Service: &Service, Method: "GET", URI: "/2019-09-25/functions/{FunctionName}/event-invoke-config/list", StatusCode: 200, Input: &shapeListFunctionEventInvokeConfigsRequest, Output: &shapeListFunctionEventInvokeConfigsResponse, Errors: []*awsapi.Shape{&shapeInvalidParameterValueException, &shapeResourceNotFoundException, &shapeServiceException, &shapeTooManyRequestsException}}
+	opListFunctionUrlConfigs          = awsapi.Operation{Name: "ListFunctionUrlConfigs", Service: &Service, Method: "GET", URI: "/2021-10-31/functions/{FunctionName}/urls", StatusCode: 200, Input: &shapeListFunctionUrlConfigsRequest, Output: &shapeListFunctionUrlConfigsResponse, Errors: []*awsapi.Shape{&shapeInvalidParameterValueException, &shapeResourceNotFoundException, &shapeServiceException, &shapeTooManyRequestsException}}
 	opListFunctions                   = awsapi.Operation{Name: "ListFunctions", Service: &Service, Method: "GET", URI: "/2015-03-31/functions/", StatusCode: 200, Input: &shapeListFunctionsRequest, Output: &shapeListFunctionsResponse, Errors: []*awsapi.Shape{&shapeInvalidParameterValueException, &shapeServiceException, &shapeTooManyRequestsException}}
 	opListLayerVersions               = awsapi.Operation{Name: "ListLayerVersions", Service: &Service, Method: "GET", URI: "/2018-10-31/layers/{LayerName}/versions", StatusCode: 200, Input: &shapeListLayerVersionsRequest, Output: &shapeListLayerVersionsResponse, Errors: []*awsapi.Shape{&shapeInvalidParameterValueException, &shapeResourceNotFoundException, &shapeServiceException, &shapeTooManyRequestsException}}
 	opListLayers                      = awsapi.Operation{Name: "ListLayers", Service: &Service, Method: "GET", URI: "/2018-10-31/layers", StatusCode: 200, Input: &shapeListLayersRequest, Output: &shapeListLayersResponse, Errors: []*awsapi.Shape{&shapeInvalidParameterValueException, &shapeServiceException, &shapeTooManyRequestsException}}
@@ -98,6 +107,7 @@ var (
 	opUpdateFunctionCode              = awsapi.Operation{Name: "UpdateFunctionCode", Service: &Service, Method: "PUT", URI: "/2015-03-31/functions/{FunctionName}/code", StatusCode: 200, Input: &shapeUpdateFunctionCodeRequest, Output: &shapeFunctionConfiguration, Errors: []*awsapi.Shape{&shapeCodeSigningConfigNotFoundException, &shapeCodeStorageExceededException, &shapeCodeVerificationFailedException, &shapeInvalidCodeSignatureException, &shapeInvalidParameterValueException, &shapePreconditionFailedException, &shapeResourceConflictException, &shapeResourceNotFoundException, &shapeServiceException, &shapeTooManyRequestsException}}
 	opUpdateFunctionConfiguration     = awsapi.Operation{Name: "UpdateFunctionConfiguration", Service: &Service, Method: "PUT", URI: "/2015-03-31/functions/{FunctionName}/configuration", StatusCode: 200, Input: &shapeUpdateFunctionConfigurationRequest, Output: &shapeFunctionConfiguration, Errors: []*awsapi.Shape{&shapeCodeSigningConfigNotFoundException, &shapeCodeVerificationFailedException, &shapeInvalidCodeSignatureException, &shapeInvalidParameterValueException, &shapePreconditionFailedException, &shapeResourceConflictException, &shapeResourceNotFoundException, &shapeServiceException, &shapeTooManyRequestsException}}
 	opUpdateFunctionEventInvokeConfig = awsapi.Operation{Name: "UpdateFunctionEventInvokeConfig", Service: &Service, Method: "POST", URI: "/2019-09-25/functions/{FunctionName}/event-invoke-config", StatusCode: 200, Input: &shapeUpdateFunctionEventInvokeConfigRequest, Output: &shapeFunctionEventInvokeConfig, Errors: []*awsapi.Shape{&shapeInvalidParameterValueException, &shapeResourceConflictException, &shapeResourceNotFoundException, &shapeServiceException, &shapeTooManyRequestsException}}
+	opUpdateFunctionUrlConfig         = awsapi.Operation{Name: "UpdateFunctionUrlConfig", Service: &Service, Method: "PUT", URI: "/2021-10-31/functions/{FunctionName}/url", StatusCode: 200, Input: &shapeUpdateFunctionUrlConfigRequest, Output: &shapeUpdateFunctionUrlConfigResponse, Errors: []*awsapi.Shape{&shapeInvalidParameterValueException, &shapeResourceConflictException, &shapeResourceNotFoundException, &shapeServiceException, &shapeTooManyRequestsException}}
 )
 
 var (
@@ -105,10 +115,12 @@ var (
 	OpAddPermission                   = awsapi.Op[AddPermissionRequest, AddPermissionResponse]{Operation: &opAddPermission}
 	OpCreateAlias                     = awsapi.Op[CreateAliasRequest, AliasConfiguration]{Operation: &opCreateAlias}
 	OpCreateFunction                  = awsapi.Op[CreateFunctionRequest, FunctionConfiguration]{Operation: &opCreateFunction}
+	OpCreateFunctionUrlConfig         = awsapi.Op[CreateFunctionUrlConfigRequest, CreateFunctionUrlConfigResponse]{Operation: &opCreateFunctionUrlConfig}
 	OpDeleteAlias                     = awsapi.Op[DeleteAliasRequest, awsapi.None]{Operation: &opDeleteAlias}
 	OpDeleteFunction                  = awsapi.Op[DeleteFunctionRequest, awsapi.None]{Operation: &opDeleteFunction}
 	OpDeleteFunctionConcurrency       = awsapi.Op[DeleteFunctionConcurrencyRequest, awsapi.None]{Operation: &opDeleteFunctionConcurrency}
 	OpDeleteFunctionEventInvokeConfig = awsapi.Op[DeleteFunctionEventInvokeConfigRequest, awsapi.None]{Operation: &opDeleteFunctionEventInvokeConfig}
+	OpDeleteFunctionUrlConfig         = awsapi.Op[DeleteFunctionUrlConfigRequest, awsapi.None]{Operation: &opDeleteFunctionUrlConfig}
 	OpDeleteLayerVersion              = awsapi.Op[DeleteLayerVersionRequest, awsapi.None]{Operation: &opDeleteLayerVersion}
 	OpGetAccountSettings              = awsapi.Op[GetAccountSettingsRequest, GetAccountSettingsResponse]{Operation: &opGetAccountSettings}
 	OpGetAlias                        = awsapi.Op[GetAliasRequest, AliasConfiguration]{Operation: &opGetAlias}
@@ -116,6 +128,7 @@ var (
 	OpGetFunctionConcurrency          = awsapi.Op[GetFunctionConcurrencyRequest, GetFunctionConcurrencyResponse]{Operation: &opGetFunctionConcurrency}
 	OpGetFunctionConfiguration        = awsapi.Op[GetFunctionConfigurationRequest, FunctionConfiguration]{Operation: &opGetFunctionConfiguration}
 	OpGetFunctionEventInvokeConfig    = awsapi.Op[GetFunctionEventInvokeConfigRequest, FunctionEventInvokeConfig]{Operation: &opGetFunctionEventInvokeConfig}
+	OpGetFunctionUrlConfig            = awsapi.Op[GetFunctionUrlConfigRequest, GetFunctionUrlConfigResponse]{Operation: &opGetFunctionUrlConfig}
 	OpGetLayerVersion                 = awsapi.Op[GetLayerVersionRequest, GetLayerVersionResponse]{Operation: &opGetLayerVersion}
 	OpGetLayerVersionByArn            = awsapi.Op[GetLayerVersionByArnRequest, GetLayerVersionResponse]{Operation: &opGetLayerVersionByArn}
 	OpGetLayerVersionPolicy           = awsapi.Op[GetLayerVersionPolicyRequest, GetLayerVersionPolicyResponse]{Operation: &opGetLayerVersionPolicy}
@@ -125,6 +138,7 @@ var (
 	OpInvokeWithResponseStream        = awsapi.Op[InvokeWithResponseStreamRequest, InvokeWithResponseStreamResponse]{Operation: &opInvokeWithResponseStream}
 	OpListAliases                     = awsapi.Op[ListAliasesRequest, ListAliasesResponse]{Operation: &opListAliases}
 	OpListFunctionEventInvokeConfigs  = awsapi.Op[ListFunctionEventInvokeConfigsRequest, ListFunctionEventInvokeConfigsResponse]{Operation: &opListFunctionEventInvokeConfigs}
+	OpListFunctionUrlConfigs          = awsapi.Op[ListFunctionUrlConfigsRequest, ListFunctionUrlConfigsResponse]{Operation: &opListFunctionUrlConfigs}
 	OpListFunctions                   = awsapi.Op[ListFunctionsRequest, ListFunctionsResponse]{Operation: &opListFunctions}
 	OpListLayerVersions               = awsapi.Op[ListLayerVersionsRequest, ListLayerVersionsResponse]{Operation: &opListLayerVersions}
 	OpListLayers                      = awsapi.Op[ListLayersRequest, ListLayersResponse]{Operation: &opListLayers}
@@ -142,4 +156,5 @@ var (
 	OpUpdateFunctionCode              = awsapi.Op[UpdateFunctionCodeRequest, FunctionConfiguration]{Operation: &opUpdateFunctionCode}
 	OpUpdateFunctionConfiguration     = awsapi.Op[UpdateFunctionConfigurationRequest, FunctionConfiguration]{Operation: &opUpdateFunctionConfiguration}
 	OpUpdateFunctionEventInvokeConfig = awsapi.Op[UpdateFunctionEventInvokeConfigRequest, FunctionEventInvokeConfig]{Operation: &opUpdateFunctionEventInvokeConfig}
+	OpUpdateFunctionUrlConfig         = awsapi.Op[UpdateFunctionUrlConfigRequest, UpdateFunctionUrlConfigResponse]{Operation: &opUpdateFunctionUrlConfig}
 )

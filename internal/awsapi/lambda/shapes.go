@@ -62,6 +62,9 @@ var (
 	shapeAliasRoutingConfiguration = awsapi.Shape{Name: "AliasRoutingConfiguration", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "AdditionalVersionWeights", Shape: &shapeAdditionalVersionWeights},
 	}}
+	shapeAllowCredentials                   = awsapi.Shape{Name: "AllowCredentials", Kind: awsapi.KindBoolean}
+	shapeAllowMethodsList                   = awsapi.Shape{Name: "AllowMethodsList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeMethod}, Limits: &awsapi.Limits{HasMax: true, Max: 6}}
+	shapeAllowOriginsList                   = awsapi.Shape{Name: "AllowOriginsList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeOrigin}, Limits: &awsapi.Limits{HasMax: true, Max: 100}}
 	shapeApplicationLogLevel                = awsapi.Shape{Name: "ApplicationLogLevel", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"}}}
 	shapeArchitecture                       = awsapi.Shape{Name: "Architecture", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"x86_64", "arm64"}}}
 	shapeArchitecturesList                  = awsapi.Shape{Name: "ArchitecturesList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeArchitecture}, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 1}}
@@ -86,6 +89,14 @@ var (
 	shapeCompatibleRuntimes      = awsapi.Shape{Name: "CompatibleRuntimes", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeRuntime}, Limits: &awsapi.Limits{HasMax: true, Max: 15}}
 	shapeConcurrency             = awsapi.Shape{Name: "Concurrency", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "ReservedConcurrentExecutions", Shape: &shapeReservedConcurrentExecutions},
+	}}
+	shapeCors = awsapi.Shape{Name: "Cors", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "AllowCredentials", Shape: &shapeAllowCredentials},
+		{Name: "AllowHeaders", Shape: &shapeHeadersList},
+		{Name: "AllowMethods", Shape: &shapeAllowMethodsList},
+		{Name: "AllowOrigins", Shape: &shapeAllowOriginsList},
+		{Name: "ExposeHeaders", Shape: &shapeHeadersList},
+		{Name: "MaxAge", Shape: &shapeMaxAge},
 	}}
 	shapeCreateAliasRequest = awsapi.Shape{Name: "CreateAliasRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "FunctionName", Shape: &shapeFunctionName, Traits: awsapi.Required, Location: awsapi.InURI, LocationName: "FunctionName"},
@@ -121,6 +132,21 @@ var (
 		{Name: "LoggingConfig", Shape: &shapeLoggingConfig},
 		{Name: "TenancyConfig", Shape: &shapeTenancyConfig},
 	}}
+	shapeCreateFunctionUrlConfigRequest = awsapi.Shape{Name: "CreateFunctionUrlConfigRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "FunctionName", Shape: &shapeFunctionName, Traits: awsapi.Required, Location: awsapi.InURI, LocationName: "FunctionName"},
+		{Name: "Qualifier", Shape: &shapeFunctionUrlQualifier, Location: awsapi.InQuery, LocationName: "Qualifier"},
+		{Name: "AuthType", Shape: &shapeFunctionUrlAuthType, Traits: awsapi.Required},
+		{Name: "Cors", Shape: &shapeCors},
+		{Name: "InvokeMode", Shape: &shapeInvokeMode},
+	}}
+	shapeCreateFunctionUrlConfigResponse = awsapi.Shape{Name: "CreateFunctionUrlConfigResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "FunctionUrl", Shape: &shapeFunctionUrl, Traits: awsapi.Required},
+		{Name: "FunctionArn", Shape: &shapeFunctionArn, Traits: awsapi.Required},
+		{Name: "AuthType", Shape: &shapeFunctionUrlAuthType, Traits: awsapi.Required},
+		{Name: "Cors", Shape: &shapeCors},
+		{Name: "CreationTime", Shape: &shapeTimestamp, Traits: awsapi.Required},
+		{Name: "InvokeMode", Shape: &shapeInvokeMode},
+	}}
 	shapeDate             = awsapi.Shape{Name: "Date", Kind: awsapi.KindTimestamp}
 	shapeDeadLetterConfig = awsapi.Shape{Name: "DeadLetterConfig", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "TargetArn", Shape: &shapeResourceArn},
@@ -139,6 +165,10 @@ var (
 	shapeDeleteFunctionRequest = awsapi.Shape{Name: "DeleteFunctionRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "FunctionName", Shape: &shapeNamespacedFunctionName, Traits: awsapi.Required, Location: awsapi.InURI, LocationName: "FunctionName"},
 		{Name: "Qualifier", Shape: &shapeQualifier, Location: awsapi.InQuery, LocationName: "Qualifier"},
+	}}
+	shapeDeleteFunctionUrlConfigRequest = awsapi.Shape{Name: "DeleteFunctionUrlConfigRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "FunctionName", Shape: &shapeFunctionName, Traits: awsapi.Required, Location: awsapi.InURI, LocationName: "FunctionName"},
+		{Name: "Qualifier", Shape: &shapeFunctionUrlQualifier, Location: awsapi.InQuery, LocationName: "Qualifier"},
 	}}
 	shapeDeleteLayerVersionRequest = awsapi.Shape{Name: "DeleteLayerVersionRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "LayerName", Shape: &shapeLayerName, Traits: awsapi.Required, Location: awsapi.InURI, LocationName: "LayerName"},
@@ -274,10 +304,22 @@ var (
 	shapeFunctionEventInvokeConfigList = awsapi.Shape{Name: "FunctionEventInvokeConfigList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeFunctionEventInvokeConfig}}
 	shapeFunctionList                  = awsapi.Shape{Name: "FunctionList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeFunctionConfiguration}}
 	shapeFunctionName                  = awsapi.Shape{Name: "FunctionName", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 140, Pattern: "(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"}}
+	shapeFunctionUrl                   = awsapi.Shape{Name: "FunctionUrl", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 40, HasMax: true, Max: 100}}
 	shapeFunctionUrlAuthType           = awsapi.Shape{Name: "FunctionUrlAuthType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"NONE", "AWS_IAM"}}}
-	shapeFunctionVersion               = awsapi.Shape{Name: "FunctionVersion", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"ALL"}}}
-	shapeGetAccountSettingsRequest     = awsapi.Shape{Name: "GetAccountSettingsRequest", Kind: awsapi.KindStructure}
-	shapeGetAccountSettingsResponse    = awsapi.Shape{Name: "GetAccountSettingsResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+	shapeFunctionUrlConfig             = awsapi.Shape{Name: "FunctionUrlConfig", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "FunctionUrl", Shape: &shapeFunctionUrl, Traits: awsapi.Required},
+		{Name: "FunctionArn", Shape: &shapeFunctionArn, Traits: awsapi.Required},
+		{Name: "CreationTime", Shape: &shapeTimestamp, Traits: awsapi.Required},
+		{Name: "LastModifiedTime", Shape: &shapeTimestamp, Traits: awsapi.Required},
+		{Name: "Cors", Shape: &shapeCors},
+		{Name: "AuthType", Shape: &shapeFunctionUrlAuthType, Traits: awsapi.Required},
+		{Name: "InvokeMode", Shape: &shapeInvokeMode},
+	}}
+	shapeFunctionUrlConfigList      = awsapi.Shape{Name: "FunctionUrlConfigList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeFunctionUrlConfig}}
+	shapeFunctionUrlQualifier       = awsapi.Shape{Name: "FunctionUrlQualifier", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "(^\\$LATEST$)|((?!^[0-9]+$)([a-zA-Z0-9-_]+))"}}
+	shapeFunctionVersion            = awsapi.Shape{Name: "FunctionVersion", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"ALL"}}}
+	shapeGetAccountSettingsRequest  = awsapi.Shape{Name: "GetAccountSettingsRequest", Kind: awsapi.KindStructure}
+	shapeGetAccountSettingsResponse = awsapi.Shape{Name: "GetAccountSettingsResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "AccountLimit", Shape: &shapeAccountLimit},
 		{Name: "AccountUsage", Shape: &shapeAccountUsage},
 	}}
@@ -308,6 +350,19 @@ var (
 		{Name: "Code", Shape: &shapeFunctionCodeLocation},
 		{Name: "Tags", Shape: &shapeTags},
 		{Name: "Concurrency", Shape: &shapeConcurrency},
+	}}
+	shapeGetFunctionUrlConfigRequest = awsapi.Shape{Name: "GetFunctionUrlConfigRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "FunctionName", Shape: &shapeFunctionName, Traits: awsapi.Required, Location: awsapi.InURI, LocationName: "FunctionName"},
+		{Name: "Qualifier", Shape: &shapeFunctionUrlQualifier, Location: awsapi.InQuery, LocationName: "Qualifier"},
+	}}
+	shapeGetFunctionUrlConfigResponse = awsapi.Shape{Name: "GetFunctionUrlConfigResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "FunctionUrl", Shape: &shapeFunctionUrl, Traits: awsapi.Required},
+		{Name: "FunctionArn", Shape: &shapeFunctionArn, Traits: awsapi.Required},
+		{Name: "AuthType", Shape: &shapeFunctionUrlAuthType, Traits: awsapi.Required},
+		{Name: "Cors", Shape: &shapeCors},
+		{Name: "CreationTime", Shape: &shapeTimestamp, Traits: awsapi.Required},
+		{Name: "LastModifiedTime", Shape: &shapeTimestamp, Traits: awsapi.Required},
+		{Name: "InvokeMode", Shape: &shapeInvokeMode},
 	}}
 	shapeGetLayerVersionByArnRequest = awsapi.Shape{Name: "GetLayerVersionByArnRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "Arn", Shape: &shapeLayerVersionArn, Traits: awsapi.Required, Location: awsapi.InQuery, LocationName: "Arn"},
@@ -344,6 +399,8 @@ var (
 		{Name: "RevisionId", Shape: &shapeString},
 	}}
 	shapeHandler     = awsapi.Shape{Name: "Handler", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMax: true, Max: 128, Pattern: "[^\\s]+"}}
+	shapeHeader      = awsapi.Shape{Name: "Header", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMax: true, Max: 1024, Pattern: ".*"}}
+	shapeHeadersList = awsapi.Shape{Name: "HeadersList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeHeader}, Limits: &awsapi.Limits{HasMax: true, Max: 100}}
 	shapeHttpStatus  = awsapi.Shape{Name: "HttpStatus", Kind: awsapi.KindInteger}
 	shapeImageConfig = awsapi.Shape{Name: "ImageConfig", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "EntryPoint", Shape: &shapeStringList},
@@ -411,6 +468,7 @@ var (
 	shapeInvokeAsyncResponse = awsapi.Shape{Name: "InvokeAsyncResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "Status", Shape: &shapeHttpStatus, Location: awsapi.InStatus},
 	}}
+	shapeInvokeMode                 = awsapi.Shape{Name: "InvokeMode", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"BUFFERED", "RESPONSE_STREAM"}}}
 	shapeInvokeResponseStreamUpdate = awsapi.Shape{Name: "InvokeResponseStreamUpdate", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "Payload", Shape: &shapeBlob, Traits: awsapi.EventPayload},
 	}}
@@ -522,6 +580,15 @@ var (
 		{Name: "FunctionEventInvokeConfigs", Shape: &shapeFunctionEventInvokeConfigList},
 		{Name: "NextMarker", Shape: &shapeString},
 	}}
+	shapeListFunctionUrlConfigsRequest = awsapi.Shape{Name: "ListFunctionUrlConfigsRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "FunctionName", Shape: &shapeFunctionName, Traits: awsapi.Required, Location: awsapi.InURI, LocationName: "FunctionName"},
+		{Name: "Marker", Shape: &shapeString, Location: awsapi.InQuery, LocationName: "Marker"},
+		{Name: "MaxItems", Shape: &shapeMaxItems, Location: awsapi.InQuery, LocationName: "MaxItems"},
+	}}
+	shapeListFunctionUrlConfigsResponse = awsapi.Shape{Name: "ListFunctionUrlConfigsResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "FunctionUrlConfigs", Shape: &shapeFunctionUrlConfigList, Traits: awsapi.Required},
+		{Name: "NextMarker", Shape: &shapeString},
+	}}
 	shapeListFunctionsRequest = awsapi.Shape{Name: "ListFunctionsRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "MasterRegion", Shape: &shapeMasterRegion, Location: awsapi.InQuery, LocationName: "MasterRegion"},
 		{Name: "FunctionVersion", Shape: &shapeFunctionVersion, Location: awsapi.InQuery, LocationName: "FunctionVersion"},
@@ -580,12 +647,15 @@ var (
 	}}
 	shapeLong                                  = awsapi.Shape{Name: "Long", Kind: awsapi.KindLong}
 	shapeMasterRegion                          = awsapi.Shape{Name: "MasterRegion", Kind: awsapi.KindString, Limits: &awsapi.Limits{Pattern: "ALL|[a-z]{2}(-gov)?-[a-z]+-\\d{1}"}}
+	shapeMaxAge                                = awsapi.Shape{Name: "MaxAge", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, HasMax: true, Max: 86400}}
 	shapeMaxFunctionEventInvokeConfigListItems = awsapi.Shape{Name: "MaxFunctionEventInvokeConfigListItems", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 50}}
+	shapeMaxItems                              = awsapi.Shape{Name: "MaxItems", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 50}}
 	shapeMaxLayerListItems                     = awsapi.Shape{Name: "MaxLayerListItems", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 50}}
 	shapeMaxListItems                          = awsapi.Shape{Name: "MaxListItems", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 10000}}
 	shapeMaximumEventAgeInSeconds              = awsapi.Shape{Name: "MaximumEventAgeInSeconds", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 60, HasMax: true, Max: 21600}}
 	shapeMaximumRetryAttempts                  = awsapi.Shape{Name: "MaximumRetryAttempts", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, HasMax: true, Max: 2}}
 	shapeMemorySize                            = awsapi.Shape{Name: "MemorySize", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 128, HasMax: true, Max: 10240}}
+	shapeMethod                                = awsapi.Shape{Name: "Method", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMax: true, Max: 6, Pattern: ".*"}}
 	shapeNameSpacedFunctionArn                 = awsapi.Shape{Name: "NameSpacedFunctionArn", Kind: awsapi.KindString, Limits: &awsapi.Limits{Pattern: "arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}(-gov)?-[a-z]+-\\d{1}:\\d{12}:function:[a-zA-Z0-9-_\\.]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?"}}
 	shapeNamespacedFunctionName                = awsapi.Shape{Name: "NamespacedFunctionName", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 256, Pattern: "(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"}}
 	shapeNamespacedStatementId                 = awsapi.Shape{Name: "NamespacedStatementId", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 100, Pattern: "([a-zA-Z0-9-_.]+)"}}
@@ -597,6 +667,7 @@ var (
 		{Name: "Destination", Shape: &shapeDestinationArn},
 	}}
 	shapeOrganizationId                = awsapi.Shape{Name: "OrganizationId", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMax: true, Max: 34, Pattern: "o-[a-z0-9]{10,32}"}}
+	shapeOrigin                        = awsapi.Shape{Name: "Origin", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 253, Pattern: ".*"}}
 	shapePackageType                   = awsapi.Shape{Name: "PackageType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"Zip", "Image"}}}
 	shapePolicyLengthExceededException = awsapi.Shape{Name: "PolicyLengthExceededException", Kind: awsapi.KindStructure, Traits: awsapi.Exception, Members: []awsapi.Member{
 		{Name: "Type", Shape: &shapeString},
@@ -823,6 +894,22 @@ var (
 		{Name: "MaximumRetryAttempts", Shape: &shapeMaximumRetryAttempts},
 		{Name: "MaximumEventAgeInSeconds", Shape: &shapeMaximumEventAgeInSeconds},
 		{Name: "DestinationConfig", Shape: &shapeDestinationConfig},
+	}}
+	shapeUpdateFunctionUrlConfigRequest = awsapi.Shape{Name: "UpdateFunctionUrlConfigRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "FunctionName", Shape: &shapeFunctionName, Traits: awsapi.Required, Location: awsapi.InURI, LocationName: "FunctionName"},
+		{Name: "Qualifier", Shape: &shapeFunctionUrlQualifier, Location: awsapi.InQuery, LocationName: "Qualifier"},
+		{Name: "AuthType", Shape: &shapeFunctionUrlAuthType},
+		{Name: "Cors", Shape: &shapeCors},
+		{Name: "InvokeMode", Shape: &shapeInvokeMode},
+	}}
+	shapeUpdateFunctionUrlConfigResponse = awsapi.Shape{Name: "UpdateFunctionUrlConfigResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "FunctionUrl", Shape: &shapeFunctionUrl, Traits: awsapi.Required},
+		{Name: "FunctionArn", Shape: &shapeFunctionArn, Traits: awsapi.Required},
+		{Name: "AuthType", Shape: &shapeFunctionUrlAuthType, Traits: awsapi.Required},
+		{Name: "Cors", Shape: &shapeCors},
+		{Name: "CreationTime", Shape: &shapeTimestamp, Traits: awsapi.Required},
+		{Name: "LastModifiedTime", Shape: &shapeTimestamp, Traits: awsapi.Required},
+		{Name: "InvokeMode", Shape: &shapeInvokeMode},
 	}}
 	shapeVersion   = awsapi.Shape{Name: "Version", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 1024, Pattern: "(\\$LATEST|[0-9]+)"}}
 	shapeVpcConfig = awsapi.Shape{Name: "VpcConfig", Kind: awsapi.KindStructure, Members: []awsapi.Member{

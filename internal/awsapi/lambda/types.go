@@ -69,6 +69,15 @@ type Concurrency struct {
 	ReservedConcurrentExecutions *int64
 }
 
+type Cors struct {
+	AllowCredentials *bool
+	AllowHeaders     []string
+	AllowMethods     []string
+	AllowOrigins     []string
+	ExposeHeaders    []string
+	MaxAge           *int64
+}
+
 type CreateAliasRequest struct {
 	FunctionName    *string
 	Name            *string
@@ -105,6 +114,23 @@ type CreateFunctionRequest struct {
 	TenancyConfig        *TenancyConfig
 }
 
+type CreateFunctionUrlConfigRequest struct {
+	FunctionName *string
+	Qualifier    *string
+	AuthType     *string
+	Cors         *Cors
+	InvokeMode   *string
+}
+
+type CreateFunctionUrlConfigResponse struct {
+	FunctionUrl  *string
+	FunctionArn  *string
+	AuthType     *string
+	Cors         *Cors
+	CreationTime *string
+	InvokeMode   *string
+}
+
 type DeadLetterConfig struct {
 	TargetArn *string
 }
@@ -124,6 +150,11 @@ type DeleteFunctionEventInvokeConfigRequest struct {
 }
 
 type DeleteFunctionRequest struct {
+	FunctionName *string
+	Qualifier    *string
+}
+
+type DeleteFunctionUrlConfigRequest struct {
 	FunctionName *string
 	Qualifier    *string
 }
@@ -227,6 +258,16 @@ type FunctionEventInvokeConfig struct {
 	DestinationConfig        *DestinationConfig
 }
 
+type FunctionUrlConfig struct {
+	FunctionUrl      *string
+	FunctionArn      *string
+	CreationTime     *string
+	LastModifiedTime *string
+	Cors             *Cors
+	AuthType         *string
+	InvokeMode       *string
+}
+
 type GetAccountSettingsRequest struct {
 }
 
@@ -268,6 +309,21 @@ type GetFunctionResponse struct {
 	Code          *FunctionCodeLocation
 	Tags          map[string]string
 	Concurrency   *Concurrency
+}
+
+type GetFunctionUrlConfigRequest struct {
+	FunctionName *string
+	Qualifier    *string
+}
+
+type GetFunctionUrlConfigResponse struct {
+	FunctionUrl      *string
+	FunctionArn      *string
+	AuthType         *string
+	Cors             *Cors
+	CreationTime     *string
+	LastModifiedTime *string
+	InvokeMode       *string
 }
 
 type GetLayerVersionByArnRequest struct {
@@ -440,6 +496,17 @@ type ListFunctionEventInvokeConfigsRequest struct {
 type ListFunctionEventInvokeConfigsResponse struct {
 	FunctionEventInvokeConfigs []*FunctionEventInvokeConfig
 	NextMarker                 *string
+}
+
+type ListFunctionUrlConfigsRequest struct {
+	FunctionName *string
+	Marker       *string
+	MaxItems     *int64
+}
+
+type ListFunctionUrlConfigsResponse struct {
+	FunctionUrlConfigs []*FunctionUrlConfig
+	NextMarker         *string
 }
 
 type ListFunctionsRequest struct {
@@ -660,6 +727,24 @@ type UpdateFunctionEventInvokeConfigRequest struct {
 	MaximumRetryAttempts     *int64
 	MaximumEventAgeInSeconds *int64
 	DestinationConfig        *DestinationConfig
+}
+
+type UpdateFunctionUrlConfigRequest struct {
+	FunctionName *string
+	Qualifier    *string
+	AuthType     *string
+	Cors         *Cors
+	InvokeMode   *string
+}
+
+type UpdateFunctionUrlConfigResponse struct {
+	FunctionUrl      *string
+	FunctionArn      *string
+	AuthType         *string
+	Cors             *Cors
+	CreationTime     *string
+	LastModifiedTime *string
+	InvokeMode       *string
 }
 
 type VpcConfig struct {

@@ -153,6 +153,21 @@ func (a *Answer) add(name, value string) error {
 	return nil
 }
 
+// Set sets a header of HTTP's grammar; the error wraps ErrMalformed.
+func (a *Answer) Set(name, value string) error {
+	a.Header.Del(name)
+	return a.add(name, value)
+}
+
+// Begin sends the status and headers of an answer whose body comes later.
+func (a *Answer) Begin(w http.ResponseWriter) {
+	h := w.Header()
+	for name, values := range a.Header {
+		h[name] = append(h[name], values...)
+	}
+	w.WriteHeader(a.Status)
+}
+
 // Write sends the answer. The body of one that may not have any is left out.
 func (a *Answer) Write(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()

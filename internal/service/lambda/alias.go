@@ -162,5 +162,7 @@ func (s *Service) deleteAlias(c *door.Call, tx *store.Tx, in *api.DeleteAliasReq
 		deleteIfThere(tx, aliases, f.key(val(in.Name))),
 		deleteIfThere(tx, permissions, f.key(val(in.Name))),
 		deleteIfThere(tx, eventConfigs, f.key(val(in.Name))),
+		deleteIfThere(tx, urls, f.key(val(in.Name))),
+		urlGone(c, tx, f.qualified(val(in.Name))),
 	)
 }

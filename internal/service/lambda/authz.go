@@ -48,6 +48,29 @@ func onWhole[In any](action string, name func(in *In) *string) door.Auth[In] {
 	})
 }
 
+// onURL is onFunction for what changes a URL: policies may ask for what it is, or
+// is to be, open to.
+func onURL[In any](action string, names func(in *In) (name, qualifier, authType *string)) door.Auth[In] {
+	return door.Permission(func(c *door.Call, r store.Reader, in *In) ([]door.Need, error) {
+		name, qualifier, authType := names(in)
+		f, err := parseRef(c, name, qualifier)
+		if err != nil {
+			return nil, err
+		}
+		need, err := functionNeed(r, action, f)
+		if err != nil {
+			return nil, err
+		}
+		if u, err := urls.Get(r, f.key(f.Qualifier)); authType == nil && err == nil {
+			authType = &u.AuthType
+		}
+		if authType != nil {
+			need.Context["lambda:functionurlauthtype"] = []string{*authType}
+		}
+		return []door.Need{need}, nil
+	})
+}
+
 // onAll needs action on no resource in particular, as lists do.
 func onAll[In any](action string) door.Auth[In] {
 	return door.On(action, func(*door.Call, *In) string { return "*" })

@@ -19,6 +19,7 @@ func (s *Service) Check(r store.Reader) error {
 		checkOwned(r, "alias", aliases),
 		checkQualified(r, "permission", permissions),
 		checkQualified(r, "event configuration", eventConfigs),
+		checkQualified(r, "function URL", urls),
 		checkAliases(r),
 		checkLayers(r),
 		checkLayerPolicies(r),

@@ -33,6 +33,7 @@ func (s *Service) deleteFunction(c *door.Call, tx *store.Tx, in *api.DeleteFunct
 		deleteAll(tx, aliases, f.key()),
 		deleteAll(tx, permissions, f.key()),
 		deleteAll(tx, eventConfigs, f.key()),
+		deleteAll(tx, urls, f.key()),
 		functions.Delete(tx, f.key()),
 		guardrail.Gone(tx, f.Account, f.functionARN(), "", c.Time),
 	)

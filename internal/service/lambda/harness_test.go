@@ -184,8 +184,11 @@ func (f *fakeFleet) Retire(arn, version, keep string) {
 // sessions knows the sessions that assumeRole gives.
 type sessions struct{ *doortest.Directory }
 
-func (s sessions) Credential(_ context.Context, keyID, _ string) (*door.Credential, *awsapi.Error) {
-	role := strings.TrimPrefix(keyID, "ASIA")
+func (s sessions) Credential(ctx context.Context, keyID, token string) (*door.Credential, *awsapi.Error) {
+	role, isSession := strings.CutPrefix(keyID, "ASIA")
+	if !isSession {
+		return s.Directory.Credential(ctx, keyID, token)
+	}
 	return &door.Credential{Principal: roleSession(role)}, nil
 }
 

@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 
 	"cloister/internal/awsapi"
@@ -80,6 +81,9 @@ func permissionStatement(f ref, in *api.AddPermissionRequest) statement {
 	st.when("StringEquals", "aws:PrincipalOrgID", in.PrincipalOrgID)
 	st.when("StringEquals", "lambda:EventSourceToken", in.EventSourceToken)
 	st.when("StringEquals", "lambda:FunctionUrlAuthType", in.FunctionUrlAuthType)
+	if in.InvokedViaFunctionUrl != nil {
+		st.when("Bool", "lambda:InvokedViaFunctionUrl", ptr(strconv.FormatBool(*in.InvokedViaFunctionUrl)))
+	}
 	return st
 }
 

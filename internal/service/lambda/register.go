@@ -3,6 +3,7 @@ package lambda
 import (
 	"cloister/internal/awsapi"
 	api "cloister/internal/awsapi/lambda"
+	"cloister/internal/awsapi/platform"
 	"cloister/internal/door"
 )
 
@@ -15,6 +16,24 @@ func (s *Service) Register(d *door.Door) {
 	s.registerPermissions(d)
 	s.registerSettings(d)
 	s.registerLayers(d)
+	s.registerURLs(d)
+}
+
+func (s *Service) registerURLs(d *door.Door) {
+	door.Write(d, api.OpCreateFunctionUrlConfig, onURL("lambda:CreateFunctionUrlConfig", func(in *api.CreateFunctionUrlConfigRequest) (name, qualifier, authType *string) {
+		return in.FunctionName, in.Qualifier, in.AuthType
+	}), s.createURL)
+	door.Read(d, api.OpGetFunctionUrlConfig, onFunction("lambda:GetFunctionUrlConfig", func(in *api.GetFunctionUrlConfigRequest) (name, qualifier *string) {
+		return in.FunctionName, in.Qualifier
+	}), s.getURL)
+	door.Write(d, api.OpUpdateFunctionUrlConfig, onURL("lambda:UpdateFunctionUrlConfig", func(in *api.UpdateFunctionUrlConfigRequest) (name, qualifier, authType *string) {
+		return in.FunctionName, in.Qualifier, in.AuthType
+	}), s.updateURL)
+	door.Write(d, api.OpDeleteFunctionUrlConfig, onURL("lambda:DeleteFunctionUrlConfig", func(in *api.DeleteFunctionUrlConfigRequest) (name, qualifier, authType *string) {
+		return in.FunctionName, in.Qualifier, nil
+	}), s.deleteURL)
+	door.Read(d, api.OpListFunctionUrlConfigs, onWhole("lambda:ListFunctionUrlConfigs", func(in *api.ListFunctionUrlConfigsRequest) *string { return in.FunctionName }), s.listURLs)
+	door.Act(d, platform.OpInvokeFunctionURL, door.AtFront(s.identifyURL, s.needsOfURL), s.invokeURL)
 }
 
 func (s *Service) registerFunctions(d *door.Door) {

@@ -46,6 +46,9 @@ type Config struct {
 	// waits for its second and third attempt. Default: 1 and 2 minutes, AWS's.
 	RetryDelays []time.Duration
 
+	// Address is where the URL with an id is reached on this node. Nil: without a port.
+	Address func(id string) string
+
 	// Concurrency is the account's limit of concurrent executions. Default 1,000.
 	Concurrency int64
 }
@@ -64,6 +67,7 @@ type Service struct {
 	discards    *discarder
 	events      *eventQueue
 	concurrency int64
+	address     func(id string) string
 }
 
 // New makes the service. It answers control operations after Register, and
@@ -78,7 +82,10 @@ func New(c Config) *Service {
 	if c.Guardrails == nil {
 		panic("lambda: functions are not written without guardrails")
 	}
-	s := &Service{db: c.DB, blobs: c.Blobs, code: c.Code, runtimes: c.Runtimes, guard: c.Guardrails, concurrency: c.Concurrency}
+	s := &Service{db: c.DB, blobs: c.Blobs, code: c.Code, runtimes: c.Runtimes, guard: c.Guardrails, concurrency: c.Concurrency, address: c.Address}
+	if s.address == nil {
+		s.address = func(id string) string { return "https://" + id + ".lambda-url.localhost/" }
+	}
 	s.discards = &discarder{sweep: s.sweep, grace: discardGrace}
 	s.targets = newTargets(s)
 	s.events = newEventQueue(s, c.RetryDelays)

@@ -14,7 +14,9 @@ var (
 	versions  = store.Define[version]("lambda.version", store.Clear(0, 1, 2, 3))
 	aliases   = store.Define[alias]("lambda.alias", store.Clear(0, 1, 2, 3))
 	// permissions holds the resource policies of functions, by qualifier.
-	permissions   = store.Define[resourcePolicy]("lambda.permission", store.Clear(0, 1, 2, 3))
+	permissions = store.Define[resourcePolicy]("lambda.permission", store.Clear(0, 1, 2, 3))
+	urls        = store.Define[functionURL]("lambda.url", store.Clear(0, 1, 2, 3), // account, region, function, qualifier
+		store.Index("id", func(u *functionURL) []store.Key { return []store.Key{store.K(u.ID)} }))
 	eventConfigs  = store.Define[eventConfig]("lambda.eventconfig", store.Clear(0, 1, 2, 3))
 	layers        = store.Define[layer]("lambda.layer", store.Clear(0, 1, 2))
 	layerVersions = store.Define[layerVersion]("lambda.layerversion", store.Clear(0, 1, 2, 3))

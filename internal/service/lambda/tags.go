@@ -79,6 +79,9 @@ func (s *Service) tagResource(c *door.Call, tx *store.Tx, in *api.TagResourceReq
 		return nil, err
 	}
 	fn.Tags = tags
+	if err := s.guardURLTags(c, tx, f, fn.Tags); err != nil {
+		return nil, err
+	}
 	return none, functions.Put(tx, f.key(), fn)
 }
 
@@ -99,6 +102,9 @@ func (s *Service) untagResource(c *door.Call, tx *store.Tx, in *api.UntagResourc
 	}
 	for _, key := range in.TagKeys {
 		delete(fn.Tags, key)
+	}
+	if err := s.guardURLTags(c, tx, f, fn.Tags); err != nil {
+		return nil, err
 	}
 	return none, functions.Put(tx, f.key(), fn)
 }
