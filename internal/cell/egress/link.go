@@ -74,9 +74,15 @@ func (l *link) classify(p []byte) (tcpip.NetworkProtocolNumber, bool) {
 			netip.AddrFrom4([4]byte(p[12:16])) == l.source[0]
 	case len(p) >= header.IPv6MinimumSize && p[0]>>4 == 6:
 		return header.IPv6ProtocolNumber, transported(p[6]) && int(binary.BigEndian.Uint16(p[4:]))+header.IPv6MinimumSize == len(p) &&
-			netip.AddrFrom16([16]byte(p[8:24])) == l.source[1]
+			l.isSource6(netip.AddrFrom16([16]byte(p[8:24])), netip.AddrFrom16([16]byte(p[24:40])))
 	}
 	return 0, false
+}
+
+// isSource6 lets the interface's link-local address speak to others of its kind:
+// only so is that denied at once.
+func (l *link) isSource6(from, to netip.Addr) bool {
+	return from == l.source[1] || from.IsLinkLocalUnicast() && to.IsLinkLocalUnicast()
 }
 
 func transported(protocol byte) bool { return Proto(protocol) == TCP || Proto(protocol) == UDP }
