@@ -25,9 +25,11 @@ type codeKey struct {
 	arn string // "": none
 }
 
+const lambdaService = "lambda.amazonaws.com"
+
 // serviceFor is Lambda acting for a function.
 func serviceFor(f ref) *door.Principal {
-	return door.ServicePrincipal("lambda.amazonaws.com", f.functionARN(), f.Account)
+	return door.ServicePrincipal(lambdaService, f.functionARN(), f.Account)
 }
 
 // sealCode puts a package under a key, and is sure that it can be opened again:

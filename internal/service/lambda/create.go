@@ -67,6 +67,9 @@ func (s *Service) createFunction(c *door.Call, in *api.CreateFunctionRequest) (*
 			return err
 		})
 	})
+	if err != nil {
+		s.retireGrants(f, v)
+	}
 	return shownWith(out, env), err
 }
 

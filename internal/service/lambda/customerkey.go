@@ -2,8 +2,6 @@ package lambda
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -30,7 +28,7 @@ func underKey(f ref) customerkey.Context {
 // sealEnvironment has v hold an environment, under v's key if it has one, which
 // the caller must be allowed to use.
 func (s *Service) sealEnvironment(c *door.Call, f ref, v *version, env map[string]string) error {
-	v.Environment, v.Sealed = env, nil
+	v.Environment, v.Sealed, v.Grant = env, nil, ""
 	if v.KMSKey == "" || len(env) == 0 {
 		return nil
 	}
@@ -50,17 +48,17 @@ func (s *Service) sealEnvironment(c *door.Call, f ref, v *version, env map[strin
 }
 
 // grantToRole lets a function's role decrypt what is the function's, as Lambda
-// does on AWS. The grant's name makes it one, however often it is asked for.
+// does on AWS, until Lambda retires the grant.
 func (s *Service) grantToRole(c *door.Call, f ref, v *version) error {
-	name := sha256.Sum256([]byte(f.functionARN() + "\x00" + v.Role))
-	_, err := door.Do(c, s.door, c.Principal, kmsapi.OpCreateGrant, &kmsapi.CreateGrantRequest{
+	out, err := door.Do(c, s.door, c.Principal, kmsapi.OpCreateGrant, &kmsapi.CreateGrantRequest{
 		KeyId: ptr(v.KMSKey), GranteePrincipal: ptr(v.Role), Operations: []string{"Decrypt"},
-		Constraints: &kmsapi.GrantConstraints{EncryptionContextEquals: underKey(f)},
-		Name:        ptr("lambda-" + hex.EncodeToString(name[:16])),
+		Constraints:       &kmsapi.GrantConstraints{EncryptionContextEquals: underKey(f)},
+		RetiringPrincipal: ptr(lambdaService),
 	})
 	if err != nil {
 		return keyRefused("CreateGrant", err)
 	}
+	v.Grant = *out.GrantId
 	return nil
 }
 
@@ -155,7 +153,7 @@ func (n *nextEnvironment) set(v *version) error {
 	if v.RevisionID != n.revision {
 		return fail("ResourceConflictException", "The operation cannot be performed at this time. An update is in progress for resource.")
 	}
-	v.Environment, v.KMSKey, v.Sealed = n.Environment, n.KMSKey, n.Sealed
+	v.Environment, v.KMSKey, v.Sealed, v.Grant = n.Environment, n.KMSKey, n.Sealed, n.Grant
 	return nil
 }
 

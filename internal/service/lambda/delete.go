@@ -27,6 +27,10 @@ func (s *Service) deleteFunction(c *door.Call, tx *store.Tx, in *api.DeleteFunct
 	if err != nil {
 		return nil, err
 	}
+	granted, err := allVersions(tx, f)
+	if err != nil {
+		return nil, err
+	}
 	err = errors.Join(
 		rememberLast(tx, f, fn.LastVersion),
 		deleteAll(tx, versions, f.key()),
@@ -38,6 +42,7 @@ func (s *Service) deleteFunction(c *door.Call, tx *store.Tx, in *api.DeleteFunct
 		guardrail.Gone(tx, f.Account, f.functionARN(), "", c.Time),
 	)
 	s.discardUnused(tx, code)
+	tx.Defer(func() { s.retireGrants(f, granted...) })
 	return none, err
 }
 
@@ -123,6 +128,7 @@ func (s *Service) deleteVersion(tx *store.Tx, f ref) error {
 		return err
 	}
 	s.discardUnused(tx, v.codeIDs())
+	tx.Defer(func() { s.retireGrants(f, v) })
 	return errors.Join(
 		deleteIfThere(tx, permissions, f.key(f.Qualifier)),
 		deleteIfThere(tx, eventConfigs, f.key(f.Qualifier)),

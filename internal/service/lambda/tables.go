@@ -54,6 +54,7 @@ type version struct {
 	Environment  map[string]string // nil when it is Sealed
 	KMSKey       string            // the customer's, that Sealed is under; "": none
 	Sealed       *customerkey.Sealed
+	Grant        string // by which Role decrypts Sealed
 	Layers       []layerRef
 	Code         codeRef
 	Architecture string

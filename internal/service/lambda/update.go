@@ -103,6 +103,7 @@ func (s *Service) change(tx *store.Tx, c *door.Call, f ref, revision *string, an
 		return nil, err
 	}
 	s.discardUnused(tx, before.codeIDs())
+	tx.Defer(func() { s.retireGrants(f, &before) })
 	if !andPublish {
 		return &shown{v, v.updating(f)}, nil
 	}
@@ -143,7 +144,7 @@ func (v *version) sameAs(other *version) bool { return reflect.DeepEqual(v.conte
 // content is v without what only keeps its books.
 func (v *version) content() version {
 	c := *v
-	c.Number, c.Modified, c.RevisionID, c.PublishedAs, c.Code.ID = 0, time.Time{}, "", 0, ""
+	c.Number, c.Modified, c.RevisionID, c.PublishedAs, c.Code.ID, c.Grant = 0, time.Time{}, "", 0, "", ""
 	if c.Code.Under != nil {
 		c.Code.Under = &customerkey.Wrapped{Key: c.Code.Under.Key} // its ciphertext is another each time
 	}
@@ -196,6 +197,9 @@ func (s *Service) updateFunctionConfiguration(c *door.Call, in *api.UpdateFuncti
 		})
 		return err
 	})
+	if err != nil && next.changes {
+		s.retireGrants(f, &next.version)
+	}
 	return s.reveal(c, f, out, err)
 }
 
