@@ -39,7 +39,7 @@ var ours = regexp.MustCompile(`(?:^|\.)(?:localhost|amazonaws\.com|on\.aws|amazo
 
 func (s *Service) createDomain(c *door.Call, tx *store.Tx, in *api.CreateDomainNameRequest) (*api.CreateDomainNameResponse, error) {
 	name := val(in.DomainName)
-	if !domainName.MatchString(name) || len(name) > 253 || ours.MatchString(name) {
+	if !domainName.MatchString(name) || len(name) > 253 || ours.MatchString(name) || s.taken(name) {
 		return nil, badRequest("Invalid domain name: %.253s", name)
 	}
 	if err := checkTags(in.Tags); err != nil {
@@ -56,6 +56,14 @@ func (s *Service) createDomain(c *door.Call, tx *store.Tx, in *api.CreateDomainN
 		err = conflict("The domain name you provided already exists.")
 	}
 	return (*api.CreateDomainNameResponse)(&d.Domain), err
+}
+
+// taken says whether a name would take requests that are for the node.
+func (s *Service) taken(name string) bool {
+	if s.Taken == nil {
+		return false
+	}
+	return s.Taken(strings.TrimPrefix(name, "*."))
 }
 
 // configure checks and sets what a domain is served with.

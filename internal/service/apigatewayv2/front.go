@@ -141,25 +141,28 @@ func (s *Service) find(x *exchange, id string) error {
 		return errBadPath
 	}
 	x.path = path
-	if named := a.stages[segments[0]]; named != nil && named.name != "$default" {
-		if segments = segments[1:]; len(segments) == 0 {
-			segments = []string{""}
-		}
-		x.stage, x.path = named, "/"+strings.Join(segments, "/")
-	} else if segments[0] == "$default" && a.stages["$default"] != nil && x.byPath() {
-		if segments = segments[1:]; len(segments) == 0 {
-			segments = []string{""}
-		}
-		x.stage, x.path = a.stages["$default"], "/"+strings.Join(segments, "/")
+	named := a.stages[segments[0]]
+	if named != nil && (named.name != "$default" || x.byPath()) {
+		x.stage = named
+		segments = rest(segments[1:])
+		x.path = "/" + strings.Join(segments, "/")
 	} else {
 		x.stage = a.stages["$default"]
 	}
 	return x.choose(segments)
 }
 
+// rest is what is left of a path, "/" where that is nothing.
+func rest(segments []string) []string {
+	if len(segments) == 0 {
+		return []string{""}
+	}
+	return segments
+}
+
 // byPath says whether the API was named in the path and not by the host.
 func (x *exchange) byPath() bool {
-	return !strings.HasPrefix(x.target.Host, strings.ToLower(x.target.Name)+".execute-api.")
+	return x.target.Name != "" && !strings.HasPrefix(x.target.Host, strings.ToLower(x.target.Name)+".execute-api.")
 }
 
 // choose finds the route.

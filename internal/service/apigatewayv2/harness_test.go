@@ -52,6 +52,7 @@ func newHarness(t testing.TB) *harness {
 	h.service = New(Config{
 		DB: h.DB, Guardrails: guardrail.New(&api.Service, &lambdaapi.Service), Tokens: jwt.New(oidc.NewKeys(h.issuer.Fetch), nil),
 		Dial: dial.New(), Endpoint: func(id string) string { return "https://" + id + ".execute-api.localhost" },
+		Taken: func(host string) bool { return host == "node.example" },
 	})
 	h.service.backends = h.backends
 	h.service.Register(h.Door)

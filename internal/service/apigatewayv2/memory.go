@@ -56,14 +56,15 @@ type memory struct {
 
 	mu   sync.RWMutex
 	byID map[string]*served
-	maps map[string][]*mapping // by domain
+
+	domains atomic.Pointer[map[string][]*mapping] // all of them, by name; nil when they are to be read anew
 }
 
 // mostServed bounds the memory; at the bound everything is read anew.
 const mostServed = 5_000
 
 func newMemory(db *store.DB, v *verdicts) *memory {
-	m := &memory{db: db, byID: map[string]*served{}, maps: map[string][]*mapping{}}
+	m := &memory{db: db, byID: map[string]*served{}}
 	for _, table := range []string{apis.Table(), stages.Table(), deployments.Table()} {
 		db.Subscribe(table, func(change store.Change) {
 			id, _ := change.Key[2].(string)
@@ -75,12 +76,9 @@ func newMemory(db *store.DB, v *verdicts) *memory {
 		})
 	}
 	for _, table := range []string{domains.Table(), mappings.Table()} {
-		db.Subscribe(table, func(change store.Change) {
-			name, _ := change.Key[0].(string)
+		db.Subscribe(table, func(store.Change) {
 			m.generation.Add(1)
-			m.mu.Lock()
-			delete(m.maps, name)
-			m.mu.Unlock()
+			m.domains.Store(nil)
 		})
 	}
 	return m

@@ -15,13 +15,15 @@ import (
 )
 
 // Config is what the service needs. Endpoint gives the address of an API on this
-// node; Dial is for HTTP integrations.
+// node; Dial is for HTTP integrations. Taken says which names the node itself is
+// reached by, which no API is given; nil for none.
 type Config struct {
 	DB         *store.DB
 	Guardrails *guardrail.Guardrails
 	Tokens     *jwt.Verifier
 	Dial       *dial.Dialer
 	Endpoint   func(apiID string) string
+	Taken      func(host string) bool
 }
 
 // Service is API Gateway's HTTP APIs. It is safe for concurrent use.
