@@ -12,7 +12,7 @@ var layers = []Layer{
 	{Name: child.LayerUser, Required: true, Gives: "the program is nobody on the host: a user id of its own, and power only over its own namespaces"},
 	{Name: child.LayerMount, Required: true, Gives: "what is mounted in a cell is seen there only"},
 	{Name: child.LayerPID, Required: true, Gives: "no host process and no neighbour can be seen, signalled or traced; ending the first process ends all"},
-	{Name: child.LayerNet, Required: true, Gives: "no network but the cell's own loopback, and no abstract socket of the host"},
+	{Name: child.LayerNet, Required: true, Gives: "no network but the cell's own loopback and what the node opens for it, and no abstract socket of the host"},
 	{Name: child.LayerIPC, Required: true, Gives: "no shared memory, semaphore or message queue of others"},
 	{Name: child.LayerUTS, Required: true, Gives: "the host's name is not shown and can not be changed"},
 	{Name: child.LayerCgroup, Required: true, Gives: "the cell's place in the host's control groups is not shown"},

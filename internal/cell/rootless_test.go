@@ -5,12 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"runtime"
 	"strings"
 	"syscall"
 	"testing"
+
+	"cloister/internal/cell/egress"
 )
 
 // nobody runs the rootless helper: this test binary again, as another user.
@@ -33,10 +36,17 @@ func rootlessHelper() int {
 	}
 	var out bytes.Buffer
 	spec := probeSpec("uid", "status:CapEff", "status:Seccomp", "write:/x", "stat:/root", "cgroup", "setgroups")
+	if os.Getenv("CLOISTER_CELL_NETWORK") != "" {
+		spec.Args = []string{"/var/task/probe", "uid", "fetch:198.51.100.2:80", "dial:198.51.100.1:80"}
+		spec.Network = &egress.Network{Egress: &echoWorld{}}
+	}
 	spec.Stdout = &out
 	c, err := h.Start(context.Background(), spec)
 	var unavailable *UnavailableError
+	var tunnel *TunnelError
 	switch {
+	case errors.As(err, &tunnel):
+		fmt.Println(tunnel)
 	case errors.As(err, &unavailable):
 		fmt.Println("unavailable:", len(unavailable.Missing) > 0)
 	case err != nil:
@@ -64,8 +74,7 @@ func TestRootlessWithDelegation(t *testing.T) {
 	if len(dirs) != 3 {
 		t.Skip("this machine has no control groups of version 1 to delegate; version 2 is tested by hand (see README.md)")
 	}
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	runtime.LockOSThread() // for good: see rootlessNetwork
 	for _, dir := range dirs {
 		delegate(t, dir)
 	}
@@ -74,6 +83,61 @@ func TestRootlessWithDelegation(t *testing.T) {
 	if out != want {
 		t.Errorf("%s", out)
 	}
+	rootlessNetwork(t)
+}
+
+// rootlessNetwork runs the helper where the device of networks is everybody's, as
+// on most systems, and where it is not. It gives the thread mounts of its own.
+func rootlessNetwork(t *testing.T) {
+	for mode, want := range map[uint32]string{
+		0o666: "0\nuid 993\nfetch:198.51.100.2:80 hello\ndial:198.51.100.1:80 ENETUNREACH\n",
+		0o600: "this machine can not give a cell a network: open /dev/net/tun: permission denied",
+	} {
+		if err := ownDevice(mode); err != nil {
+			t.Fatal(err)
+		}
+		if out := runAsNobody(t, "CLOISTER_CELL_NETWORK=1"); !strings.HasPrefix(out, want) {
+			t.Errorf("%o: %s", mode, out)
+		}
+	}
+}
+
+// ownDevice shows this thread and its children a device of networks with a mode.
+func ownDevice(mode uint32) error {
+	if err := syscall.Unshare(syscall.CLONE_NEWNS | syscall.CLONE_FS); err != nil {
+		return err
+	}
+	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
+		return err
+	}
+	if err := syscall.Mount("tun", "/dev/net", "tmpfs", 0, "mode=755"); err != nil {
+		return err
+	}
+	if err := syscall.Mknod("/dev/net/tun", syscall.S_IFCHR|mode, 10<<8|200); err != nil {
+		return err
+	}
+	return syscall.Chmod("/dev/net/tun", mode)
+}
+
+// echoWorld says back what 198.51.100.2 is told, and denies the rest.
+type echoWorld struct{}
+
+func (echoWorld) Connect(_ context.Context, f egress.Flow) (net.Conn, error) {
+	if f.Dest.Addr().String() != "198.51.100.2" {
+		return nil, egress.ErrDenied
+	}
+	ours, theirs := net.Pipe()
+	go func() {
+		b := make([]byte, 64)
+		n, _ := theirs.Read(b)
+		theirs.Write(b[:n])
+		theirs.Close()
+	}()
+	return ours, nil
+}
+
+func (echoWorld) Resolve(context.Context, egress.Question) (egress.Answer, error) {
+	return egress.Answer{}, egress.ErrNoName
 }
 
 func needRoot(t *testing.T) {
@@ -82,9 +146,10 @@ func needRoot(t *testing.T) {
 	}
 }
 
-func runAsNobody(t *testing.T) string {
+func runAsNobody(t *testing.T, env ...string) string {
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = []string{"CLOISTER_CELL_ROOTLESS=1", "CLOISTER_CELL_PROBE=" + probeDir}
+	cmd.Env = append(cmd.Env, env...)
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	out, err := cmd.CombinedOutput()

@@ -24,6 +24,7 @@ func TestOrdersComeBackAsTheyWere(t *testing.T) {
 			Dir: text.Draw(t, "dir"), Filter: text.Draw(t, "filter"),
 			Binds:  []Bind{{text.Draw(t, "source"), text.Draw(t, "target")}},
 			Listen: []Address{{text.Draw(t, "ip"), rapid.Uint64().Draw(t, "port")}},
+			Tunnel: Tunnel{IP4: text.Draw(t, "ip4"), IP6: text.Draw(t, "ip6"), MTU: rapid.Uint64().Draw(t, "mtu")},
 		}
 		got, err := ParseOrder(o.Marshal())
 		if err != nil || !reflect.DeepEqual(got, o) {

@@ -73,8 +73,9 @@ var ErrNoName = errors.New("no such name")
 // program gave up, and has a deadline.
 type Egress interface {
 	// Connect decides on a flow and opens it. The connection is closed by the
-	// caller, once; each Write and Read of UDP is one datagram. If it has a
-	// CloseWrite method, that passes on the program's half-close.
+	// caller, once; each Write and Read of UDP is one datagram. Its
+	// CloseWrite method passes on the program's half-close; without one, the
+	// destination does not learn of it.
 	//
 	// An error that wraps ErrDenied is a denial; one that wraps a syscall.Errno
 	// says what the destination answered.

@@ -82,6 +82,10 @@ func (s *Stack) open(f *flow) (net.Conn, error) {
 	return s.connect(f)
 }
 
+// halfClosed is how long a flow lasts after the program has closed its side: no
+// shorter than an invocation.
+const halfClosed = 15 * time.Minute
+
 // relay copies both ways until both are done, or one fails.
 func (s *Stack) relay(f *flow, in tcpip.Endpoint, program *gonet.TCPConn, out net.Conn) {
 	defer program.Close()
@@ -96,10 +100,14 @@ func (s *Stack) relay(f *flow, in tcpip.Endpoint, program *gonet.TCPConn, out ne
 	var back sync.WaitGroup
 	back.Go(func() { stream(program, out, abort) })
 	stream(out, program, abort)
+	// A program that is gone looks like one that only listens.
+	gone := time.AfterFunc(halfClosed, abort)
 	back.Wait()
+	gone.Stop()
 }
 
-// stream copies one way, and passes the end on.
+// stream copies one way, and passes the end on, if it can be: to close instead
+// would end the other way too.
 func stream(to, from net.Conn, abort func()) {
 	b := buffers.Get().(*[64 << 10]byte)
 	defer buffers.Put(b)
@@ -108,8 +116,6 @@ func stream(to, from net.Conn, abort func()) {
 	_, err := io.CopyBuffer(struct{ io.Writer }{to}, struct{ io.Reader }{from}, b[:])
 	if half, ok := to.(interface{ CloseWrite() error }); ok && err == nil {
 		err = half.CloseWrite()
-	} else if err == nil {
-		err = to.Close()
 	}
 	if err != nil {
 		abort()
