@@ -64,6 +64,7 @@ type Node struct {
 	lambda  *lambda.Service
 	logs    *logs.Service
 	network *ec2.Service
+	ways    *ways
 	plane   *plane
 
 	listener net.Listener
@@ -172,8 +173,11 @@ func (n *Node) makeServices(ctx context.Context) error {
 	n.kms.Register(n.door)
 	n.lambda.Register(n.door)
 	n.network = ec2.New(n.db)
+	n.network.InUse = n.lambda.HoldsInterface
 	n.network.Register(n.door)
 	n.gate.Handle("lambda-url", n.lambda.URLs())
+	n.ways = newWays(n)
+	n.inBackground(n.ways.run)
 	n.startAnalyzer()
 	secrets, parameters := secretsmanager.New(n.db), ssm.New(n.db)
 	userPools := n.startUserPools()

@@ -124,7 +124,8 @@ func (p *plane) build() (err error) {
 		ServeSecrets: func(l net.Listener, who invoke.CellIdentity, own map[string]string) {
 			serve(p.secrets, cellListener{limit(l, newRoom(mostFromCell), inside), who, p.node.lambda.SecretsEndpoint(who, own)})
 		},
-		Logs: p.node.lambda.LogSink(),
+		Network: p.node.ways.of,
+		Logs:    p.node.lambda.LogSink(),
 	}))
 	return nil
 }

@@ -68,8 +68,11 @@ func message(body []byte) string {
 	if json.Unmarshal(body, &lower) == nil && lower.Message != "" {
 		return lower.Message
 	}
-	if xml.Unmarshal(body, &doc) == nil {
+	if xml.Unmarshal(body, &doc) == nil && doc.Upper != "" {
 		return doc.Upper
+	}
+	if text := element(body, "Message"); text != "" { // EC2's
+		return text
 	}
 	return string(body)
 }

@@ -124,8 +124,10 @@ func (s *Service) deleteIface(c *door.Call, tx *store.Tx, in *api.DeleteNetworkI
 	if err != nil {
 		return nil, err
 	}
-	if e.Managed != "" && c.Origin() != e.Managed {
-		return nil, badValue("Network interface '%s' is currently in use.", e.ID)
+	if e.Managed != "" && s.InUse != nil {
+		if used, err := s.InUse(tx, c.Account, c.Region, e.ID); err != nil || used {
+			return nil, firstOf(err, badValue("Network interface '%s' is currently in use.", e.ID))
+		}
 	}
 	return nil, ifaces.remove(tx, e)
 }

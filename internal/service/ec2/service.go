@@ -21,8 +21,12 @@ type Service struct {
 	newID func(prefix string) string
 
 	generation atomic.Uint64 // of all that decides on flows
-	mu         sync.Mutex
-	watchers   []func()
+	// InUse tells whether a service still has an interface that it made; set
+	// before the service answers, or nil for none.
+	InUse func(r store.Reader, account, region, id string) (bool, error)
+
+	mu       sync.Mutex
+	watchers []func()
 }
 
 // New makes the service.

@@ -41,7 +41,6 @@ func checkArchitectures(asked []string) error {
 // extras are the settings that this node refuses when they ask for something:
 // ignoring one would give less than was asked for without a word.
 type extras struct {
-	vpc         *api.VpcConfig
 	deadLetter  *api.DeadLetterConfig
 	fileSystems []*api.FileSystemConfig
 	image       *api.ImageConfig
@@ -52,8 +51,6 @@ type extras struct {
 
 func (e extras) check() error {
 	switch {
-	case e.vpc != nil && len(e.vpc.SubnetIds)+len(e.vpc.SecurityGroupIds) > 0:
-		return unavailable("VPC networks yet", "leave out VpcConfig; a function has no network but the platform's own endpoint")
 	case e.deadLetter != nil && val(e.deadLetter.TargetArn) != "":
 		return unavailable("dead letter queues yet", "leave out DeadLetterConfig")
 	case len(e.fileSystems) > 0:

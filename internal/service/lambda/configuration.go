@@ -37,6 +37,7 @@ func (v *version) configuration(f ref) *api.FunctionConfiguration {
 	if v.Environment != nil {
 		c.Environment = &api.EnvironmentResponse{Variables: v.Environment}
 	}
+	c.VpcConfig = v.VPC.wire()
 	if v.KMSKey != "" {
 		c.KMSKeyArn = ptr(v.KMSKey)
 	}

@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"context"
 	"errors"
 
 	api "cloister/internal/awsapi/lambda"
@@ -24,6 +25,7 @@ func (s *Service) needsOfCreate(c *door.Call, r store.Reader, in *api.CreateFunc
 	if len(in.Layers) > 0 {
 		need.Context["lambda:layer"] = in.Layers
 	}
+	vpcKeys(need.Context, in.VpcConfig)
 	needs := []door.Need{need, passRole(val(in.Role))}
 	if len(in.Tags) > 0 {
 		tagging := need
@@ -41,6 +43,9 @@ func (s *Service) createFunction(c *door.Call, in *api.CreateFunctionRequest) (*
 	}
 	v, env := newVersion(c, in), environment(in.Environment)
 	if err := s.sealEnvironment(c, f, v, env); err != nil {
+		return nil, err
+	}
+	if v.VPC, err = s.join(c, f, v.Role, in.VpcConfig); err != nil {
 		return nil, err
 	}
 	var out *api.FunctionConfiguration
@@ -69,6 +74,7 @@ func (s *Service) createFunction(c *door.Call, in *api.CreateFunctionRequest) (*
 	})
 	if err != nil {
 		s.retireGrants(f, v)
+		s.leave(context.WithoutCancel(c), f, v.Role, v.VPC.ids())
 	}
 	return shownWith(out, env), err
 }
@@ -96,7 +102,7 @@ func (s *Service) checkCreate(c *door.Call, in *api.CreateFunctionRequest) (ref,
 		},
 		func() error { return checkGiven(in.Code.ZipFile) },
 		func() error {
-			return extras{in.VpcConfig, in.DeadLetterConfig, in.FileSystemConfigs, in.ImageConfig, in.SnapStart, in.CodeSigningConfigArn, in.PackageType}.check()
+			return extras{in.DeadLetterConfig, in.FileSystemConfigs, in.ImageConfig, in.SnapStart, in.CodeSigningConfigArn, in.PackageType}.check()
 		},
 		func() error { return checkArchitectures(in.Architectures) },
 		func() error { return s.checkRuntime(val(in.Runtime)) },

@@ -17,7 +17,7 @@ func (s *Service) deleteFunction(c *door.Call, tx *store.Tx, in *api.DeleteFunct
 		return nil, err
 	}
 	if f.Qualifier != "" {
-		return none, s.deleteVersion(tx, f)
+		return none, s.deleteVersion(c, tx, f)
 	}
 	fn, err := functions.Get(tx, f.key())
 	if err != nil {
@@ -31,6 +31,11 @@ func (s *Service) deleteFunction(c *door.Call, tx *store.Tx, in *api.DeleteFunct
 	if err != nil {
 		return nil, err
 	}
+	held, role, err := interfacesOfAll(tx, f)
+	if err != nil {
+		return nil, err
+	}
+	s.leaveAfter(c, tx, f, role, held)
 	err = errors.Join(
 		rememberLast(tx, f, fn.LastVersion),
 		deleteAll(tx, versions, f.key()),
@@ -62,6 +67,20 @@ func codeOfAll(r store.Reader, f ref) (ids []string, err error) {
 		ids = append(ids, item.Value.codeIDs()...)
 	}
 	return ids, nil
+}
+
+// interfacesOfAll are the interfaces of all versions, and the latest one's role.
+func interfacesOfAll(r store.Reader, f ref) (ids []string, role string, err error) {
+	for item, err := range versions.Scan(r, f.key(), nil) {
+		if err != nil {
+			return nil, "", err
+		}
+		ids = append(ids, item.Value.VPC.ids()...)
+		if item.Value.Number == latest {
+			role = item.Value.Role
+		}
+	}
+	return sorted(ids), role, nil
 }
 
 // deleteAll deletes the rows below prefix.
@@ -103,7 +122,7 @@ func rememberLast(tx *store.Tx, f ref, last int64) error {
 
 // deleteVersion deletes one published version that no alias points to. One that
 // does not exist is no error, as on AWS.
-func (s *Service) deleteVersion(tx *store.Tx, f ref) error {
+func (s *Service) deleteVersion(c *door.Call, tx *store.Tx, f ref) error {
 	number, ok := versionNumber(f.Qualifier)
 	if !ok {
 		return fail("InvalidParameterValueException", "Deletion of aliases is not currently supported.")
@@ -127,6 +146,11 @@ func (s *Service) deleteVersion(tx *store.Tx, f ref) error {
 	if err := versions.Delete(tx, f.key(number)); err != nil {
 		return err
 	}
+	gone, err := unheld(tx, f, v.VPC.ids())
+	if err != nil {
+		return err
+	}
+	s.leaveAfter(c, tx, f, v.Role, gone)
 	s.discardUnused(tx, v.codeIDs())
 	tx.Defer(func() { s.retireGrants(f, v) })
 	return errors.Join(

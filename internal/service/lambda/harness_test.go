@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"cloister/internal/awsapi"
+	ec2api "cloister/internal/awsapi/ec2"
 	api "cloister/internal/awsapi/lambda"
 	logsapi "cloister/internal/awsapi/logs"
 	smapi "cloister/internal/awsapi/secretsmanager"
@@ -50,7 +51,7 @@ type harness struct {
 func newHarness(t testing.TB, change ...func(*Config)) *harness {
 	t.Helper()
 	h := &harness{t: t, fleet: newFakeFleet()}
-	h.Harness = doortest.New(t, []*awsapi.Service{&api.Service, &stsapi.Service, &logsapi.Service, &smapi.Service, &ssmapi.Service}, func(d *doortest.Harness, c *door.Config) {
+	h.Harness = doortest.New(t, []*awsapi.Service{&api.Service, &stsapi.Service, &logsapi.Service, &smapi.Service, &ssmapi.Service, &ec2api.Service}, func(d *doortest.Harness, c *door.Config) {
 		c.Directory = sessions{d.Users}
 	})
 	dir, err := blob.OpenDir(filepath.Join(h.Dir, "blobs"), h.Keys)

@@ -60,6 +60,7 @@ type version struct {
 	Architecture string
 	Tracing      string
 	Logging      logging
+	VPC          *vpcConfig // nil: in none
 	Modified     time.Time
 	RevisionID   string
 	// PublishedAs is, for the latest version, the number under which exactly

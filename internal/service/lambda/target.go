@@ -202,6 +202,6 @@ func (v *version) snapshot(f ref, fn *function) *invoke.Function {
 		Runtime: v.Runtime, Handler: v.Handler,
 		MemoryMB: int(v.MemoryMB), TmpMB: int(v.TmpMB), Timeout: time.Duration(v.Timeout) * time.Second,
 		Env: v.Environment, OpenEnv: v.Sealed != nil || refers(v.Environment), RoleARN: v.Role, CodeID: v.Code.ID, SealedCode: v.Code.Under != nil, LayerIDs: v.codeIDs()[1:],
-		Reserved: reserved, LogGroup: v.Logging.group(f), LogFormat: v.Logging.Format,
+		Reserved: reserved, LogGroup: v.Logging.group(f), LogFormat: v.Logging.Format, Network: v.network(fn),
 	}
 }

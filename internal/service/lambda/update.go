@@ -166,6 +166,7 @@ func (s *Service) needsOfReconfigure(c *door.Call, r store.Reader, in *api.Updat
 	if len(in.Layers) > 0 {
 		need.Context["lambda:layer"] = in.Layers
 	}
+	vpcKeys(need.Context, in.VpcConfig)
 	if in.Role != nil {
 		needs = append(needs, passRole(*in.Role))
 	}
@@ -185,6 +186,10 @@ func (s *Service) updateFunctionConfiguration(c *door.Call, in *api.UpdateFuncti
 	if err != nil {
 		return nil, err
 	}
+	move, err := s.moveOf(c, f, in)
+	if err != nil {
+		return nil, err
+	}
 	var out *shown
 	err = c.Commit(func(tx *store.Tx) error {
 		layers, err := resolveLayers(c, tx, in.Layers)
@@ -192,11 +197,18 @@ func (s *Service) updateFunctionConfiguration(c *door.Call, in *api.UpdateFuncti
 			return err
 		}
 		out, err = s.change(tx, c, f, in.RevisionId, false, environment(in.Environment), func(v *version) error {
+			move.apply(v)
 			v.reconfigure(in, layers)
 			return next.set(v)
 		})
-		return err
+		if err != nil {
+			return err
+		}
+		return move.leaveOld(s, c, tx, f)
 	})
+	if err != nil {
+		move.undo(s, c, f)
+	}
 	if err != nil && next.changes {
 		s.retireGrants(f, &next.version)
 	}
@@ -206,7 +218,7 @@ func (s *Service) updateFunctionConfiguration(c *door.Call, in *api.UpdateFuncti
 func (s *Service) checkReconfigure(c *door.Call, f ref, in *api.UpdateFunctionConfigurationRequest) error {
 	return firstError(
 		func() error {
-			return extras{in.VpcConfig, in.DeadLetterConfig, in.FileSystemConfigs, in.ImageConfig, in.SnapStart, nil, nil}.check()
+			return extras{in.DeadLetterConfig, in.FileSystemConfigs, in.ImageConfig, in.SnapStart, nil, nil}.check()
 		},
 		func() error {
 			if in.Runtime == nil {

@@ -1,6 +1,9 @@
 package invoke
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // Latest is the version name of a function's unpublished code.
 const Latest = "$LATEST"
@@ -42,6 +45,23 @@ type Function struct {
 
 	LogGroup  string // empty: /aws/lambda/NAME
 	LogFormat string // empty or "Text", or "JSON"
+
+	Network *Network // nil: none
+}
+
+// Network is what a function reaches beside the platform.
+type Network struct {
+	Internet bool // the public internet, without a VPC
+	// Interfaces are those of a VPC, one in each subnet, and Groups their security
+	// groups.
+	Interfaces []Interface
+	Groups     []string
+}
+
+// Interface is a network interface of a function.
+type Interface struct {
+	ID, Subnet string
+	Address    netip.Addr
 }
 
 func (f *Function) logGroup() string {
@@ -53,7 +73,11 @@ func (f *Function) logGroup() string {
 
 // poolKey is what cells are bound to.
 func (f *Function) poolKey() string {
-	return f.ARN + "\x00" + f.Version + "\x00" + f.Revision
+	key := f.ARN + "\x00" + f.Version + "\x00" + f.Revision
+	if f.Network != nil && f.Network.Internet { // which a tag gives and takes, without a new revision
+		key += "\x00internet"
+	}
+	return key
 }
 
 // cpuMillis is the share of processors, in thousandths, that comes with the

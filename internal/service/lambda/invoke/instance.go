@@ -32,6 +32,7 @@ type instance struct {
 	stream   string    // its log stream
 	id       string
 	identity CellIdentity
+	leave    func() // ends its way out; nil: it has none
 	out      *output
 	secrets  *redact.Secrets // that the function was given
 	write    io.WriteCloser  // of out; kept until the cell has ended, whose copy may be another
@@ -323,9 +324,7 @@ func (in *instance) watch() {
 	if inv != nil {
 		in.crashed(inv, was, exit)
 	}
-	for _, r := range in.refs {
-		r.Release()
-	}
+	in.release()
 	in.fleet.stopped(in)
 }
 

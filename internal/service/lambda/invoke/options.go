@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"cloister/internal/cell"
+	"cloister/internal/cell/egress"
 	"cloister/internal/redact"
 	"cloister/internal/service/lambda/codepkg"
 	"cloister/internal/service/lambda/runtimes"
@@ -42,6 +43,10 @@ type Options struct {
 	// ServeSecrets does the same for the interface of the Parameters and Secrets
 	// extension, in a cell with these variables of the function's own; nil: none.
 	ServeSecrets func(l net.Listener, who CellIdentity, own map[string]string)
+
+	// Network gives a new cell of a function that has a Network its way out, and
+	// what is to be called when the cell has ended; nil: there is none.
+	Network func(fn *Function) (*egress.Network, func())
 
 	// Logs receives what functions and the platform write; nil: nothing is kept.
 	Logs LogSink

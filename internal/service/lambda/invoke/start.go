@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"cloister/internal/cell"
+	"cloister/internal/cell/egress"
 	"cloister/internal/redact"
 	"cloister/internal/service/lambda/codepkg"
 	"cloister/internal/service/lambda/runtimes"
@@ -171,10 +172,19 @@ func (in *instance) abandon() {
 	in.die()
 	in.mu.Unlock()
 	_ = in.write.Close()
+	in.release()
+}
+
+// release gives back what a cell had that has ended, or never was.
+func (in *instance) release() {
 	for _, r := range in.refs {
 		r.Release()
 	}
 	in.refs = nil
+	if in.leave != nil {
+		in.leave()
+		in.leave = nil
+	}
 }
 
 func (in *instance) spec(rt *runtimes.Runtime, args []string, own map[string]string, env []string) cell.Spec {
@@ -185,8 +195,13 @@ func (in *instance) spec(rt *runtimes.Runtime, args []string, own map[string]str
 	for i, r := range in.refs {
 		root = append(root, cell.Bind{Source: r.Dir, Target: []string{"/var/task", "/opt"}[i]})
 	}
+	var way *egress.Network
+	if fn.Network != nil && in.fleet.o.Network != nil {
+		way, in.leave = in.fleet.o.Network(fn)
+	}
 	return cell.Spec{
-		ID: in.id, Root: root, Args: args, Env: env, Dir: "/var/task",
+		Network: way,
+		ID:      in.id, Root: root, Args: args, Env: env, Dir: "/var/task",
 		MemoryBytes: int64(fn.MemoryMB) << 20, CPUMillis: fn.cpuMillis(), Pids: 1024, TmpBytes: int64(tmp) << 20,
 		Listen: in.addresses(own), Stdout: in.write, Stderr: in.write,
 	}
