@@ -43,6 +43,7 @@ its keys, a local CA and the root credential of account ` + node.Account + `.`,
 	keeper.flags(cmd, "root-key-")
 	flags.StringVar(&config.Store, "store", "", "keep state in PostgreSQL (postgres://…) instead of the data directory")
 	flags.StringVar(&config.Region, "region", node.DefaultRegion, "the node's region")
+	flags.StringVar(&config.SMTP, "smtp", "", "send mails by this server: smtps://[USER@]HOST?from=ADDRESS, its password in SMTP_PASSWORD (default: keep them for cloister outbox)")
 	flags.StringVar(&config.PublicURL, "public-url", "", "where the node is reached from outside (https://…): tokens of user pools name it as their issuer")
 	flags.Var(&allowed, "allow-outgoing", "connect there, too: an address, range or host beside the public internet (repeatable)")
 	flags.BoolVar(&verbose, "verbose", false, "log more")

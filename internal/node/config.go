@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"cloister/internal/dial"
+	"cloister/internal/outbox"
 	"cloister/internal/seal"
 )
 
@@ -23,6 +24,9 @@ type Config struct {
 	// PublicURL is where the node is reached from outside, which tokens of user
 	// pools name as their issuer; empty: they name AWS's address.
 	PublicURL string
+	// SMTP is the mail server (outbox.ParseServer), its password in the variable
+	// SMTP_PASSWORD; empty: mails stay in the outbox.
+	SMTP string
 	Getenv    func(string) string
 }
 
@@ -46,6 +50,11 @@ func (c *Config) check() error {
 	}
 	if u, err := url.Parse(c.Store); err == nil && hasPassword(u) {
 		return fmt.Errorf("a password in --store shows in the list of processes: leave it out and set PGPASSWORD or PGPASSFILE")
+	}
+	if c.SMTP != "" {
+		if _, err := outbox.ParseServer(c.SMTP); err != nil {
+			return fmt.Errorf("--smtp: %w", err)
+		}
 	}
 	return checkPublicURL(c.PublicURL)
 }

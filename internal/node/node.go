@@ -182,6 +182,9 @@ func (n *Node) makeServices(ctx context.Context) error {
 	secrets, parameters := secretsmanager.New(n.db), ssm.New(n.db)
 	userPools := n.startUserPools()
 	httpAPIs := n.makeHTTPAPIs(dialer, guard, userPools.Issuers())
+	if err := n.startOutbox(dialer); err != nil {
+		return err
+	}
 	secrets.Register(n.door)
 	parameters.Register(n.door)
 	guardrails.Register(n.door)

@@ -1,11 +1,16 @@
 package node
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"strings"
 
+	"cloister/internal/dial"
+	"cloister/internal/outbox"
+	"cloister/internal/seal"
 	"cloister/internal/service/cognitoidp"
+	reading "cloister/internal/service/outbox"
 )
 
 // startUserPools puts user pools behind the door and the pages of their domains
@@ -19,6 +24,25 @@ func (n *Node) startUserPools() *cognitoidp.Service {
 	n.gate.Handle("cognito-idp", front.Documents())
 	n.gate.HandleDomains(front)
 	return s
+}
+
+// startOutbox lets administrators read the outbox, and sends its mails where
+// there is a server for them.
+func (n *Node) startOutbox(dialer *dial.Dialer) error {
+	reading.Register(n.door)
+	if n.config.SMTP == "" {
+		return nil
+	}
+	server, err := outbox.ParseServer(n.config.SMTP)
+	if err != nil {
+		return err
+	}
+	server.Dial = dialer.DialContext
+	if n.config.Getenv != nil {
+		server.Password = seal.NewSecret([]byte(n.config.Getenv("SMTP_PASSWORD")))
+	}
+	n.inBackground(func(ctx context.Context) { server.Send(ctx, n.db) })
+	return nil
 }
 
 // checkPublicURL refuses an address that cannot be the beginning of others.

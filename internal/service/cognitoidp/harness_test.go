@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -131,8 +132,9 @@ func (h *harness) registerLambda() {
 		if raw, ok := response.(json.RawMessage); ok {
 			return &lambda.InvocationResponse{Payload: raw}, nil
 		}
-		e["response"] = response
-		payload, err := json.Marshal(e)
+		answer := maps.Clone(e)
+		answer["response"] = response
+		payload, err := json.Marshal(answer)
 		return &lambda.InvocationResponse{Payload: payload}, err
 	})
 }

@@ -128,10 +128,38 @@ func (p *pool) complete() error {
 			{Name: ptr("verified_email"), Priority: ptr(int64(1))}, {Name: ptr("verified_phone_number"), Priority: ptr(int64(2))},
 		}}
 	}
-	if err := checkTags(spec.UserPoolTags); err != nil {
-		return err
+	for _, check := range []func() error{p.checkAvailable, p.checkFactors, func() error { return checkTags(spec.UserPoolTags) }} {
+		if err := check(); err != nil {
+			return err
+		}
 	}
 	return checkTriggers(spec.LambdaConfig)
+}
+
+// checkAvailable refuses what would be asked for in vain.
+func (p *pool) checkAvailable() error {
+	spec := &p.Spec
+	switch {
+	case spec.DeviceConfiguration != nil:
+		return invalid("Devices are not remembered on this node: leave DeviceConfiguration out.")
+	case spec.UserPoolAddOns != nil && val(spec.UserPoolAddOns.AdvancedSecurityMode) != "OFF":
+		return invalid("Threat protection is not available on this node: AdvancedSecurityMode is OFF.")
+	case spec.UserAttributeUpdateSettings != nil && len(spec.UserAttributeUpdateSettings.AttributesRequireVerificationBeforeUpdate) > 0:
+		return invalid("Attributes change at once on this node and are to be verified afterwards: leave AttributesRequireVerificationBeforeUpdate out.")
+	}
+	return nil
+}
+
+// checkFactors refuses a pool that asks for a second factor and has none.
+func (p *pool) checkFactors() error {
+	if *p.Spec.MfaConfiguration == "OFF" || p.TOTP || p.SMS != nil {
+		return nil
+	}
+	if p.Spec.SmsConfiguration == nil {
+		return invalid("SMS configuration and Auto verification for phone_number are required when MFA is required/optional")
+	}
+	p.SMS = &api.SmsMfaConfigType{SmsConfiguration: p.Spec.SmsConfiguration}
+	return nil
 }
 
 var functionPattern = regexp.MustCompile(`^arn:aws:lambda:[a-z0-9-]+:\d{12}:function:[a-zA-Z0-9-_]+(:(\$LATEST|[a-zA-Z0-9-_]+))?$`)

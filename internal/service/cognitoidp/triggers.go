@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -126,7 +127,7 @@ type signUpAnswer struct {
 }
 
 func (s *Service) preSignUp(c *door.Call, p *pool, cl *client, u *user, source string, validation, metadata map[string]string) (answer signUpAnswer, err error) {
-	more := map[string]any{"validationData": validation}
+	more := map[string]any{"validationData": validation, "userAttributes": u.Attributes} // there is no user yet
 	err = s.trigger(c, p, p.Spec.LambdaConfig.PreSignUp, "PreSignUp", eventFor(source, cl, u, metadata, more), &answer)
 	return answer, err
 }
@@ -232,10 +233,11 @@ func (i *issuing) override(o *groupOverride) {
 	if o.Groups != nil {
 		i.groups = *o.Groups
 	}
+	own := i.roles
 	if o.Roles != nil {
-		i.roles = *o.Roles
+		i.roles = slices.DeleteFunc(slices.Clone(*o.Roles), func(role string) bool { return !slices.Contains(own, role) })
 	}
-	if o.Preferred != nil {
+	if o.Preferred != nil && (*o.Preferred == "" || slices.Contains(own, *o.Preferred)) {
 		i.preferred = *o.Preferred
 	}
 }
