@@ -32,7 +32,7 @@ type part struct {
 }
 
 var parts = []part{
-	{"warm", warm}, {"api", api}, {"cold", cold}, {"decision", decide}, {"decisions", decideMany}, {"identity", identity}, {"up", up}, {"store", storage}, {"scan", scan}, {"keys", keys},
+	{"warm", warm}, {"api", api}, {"cold", cold}, {"decision", decide}, {"decisions", decideMany}, {"identity", identity}, {"up", up}, {"store", storage}, {"egress", egress}, {"scan", scan}, {"keys", keys},
 }
 
 // bench is one run.

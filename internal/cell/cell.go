@@ -3,10 +3,9 @@
 //
 // What it promises: a program started here sees only the files it was given,
 // read-only, and its own small /tmp; it has no network but its own loopback and
-// what the Egress of its Spec opens for it,
-// no capability, no way to gain one, no neighbour and no host process; its
-// memory, its processes and its share of the processor are limited; and Kill
-// leaves nothing of it. Where the kernel cannot give a layer that this needs,
+// what the Egress of its Spec opens for it, no capability, no way to gain one, no
+// neighbour and no host process; its memory, its processes and its share of the
+// processor are limited; and Kill leaves nothing of it. Where the kernel cannot give a layer that this needs,
 // nothing is started: the error is an [*UnavailableError] that names it.
 //
 // README.md beside this file lists the layers and what each is for.

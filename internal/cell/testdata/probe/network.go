@@ -100,6 +100,9 @@ func lookup(name string) string {
 	if errors.As(err, &notFound) && notFound.IsNotFound {
 		return "no such host"
 	}
+	if err != nil && strings.HasSuffix(err.Error(), syscall.ENETUNREACH.Error()) {
+		return "ENETUNREACH" // an error of a lookup has its reason as a text only
+	}
 	if err != nil {
 		return err.Error()
 	}

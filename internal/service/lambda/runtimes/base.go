@@ -26,7 +26,8 @@ var etc = map[string]string{
 	"passwd":        "root:x:0:0:root:/root:/sbin/nologin\nsbx_user1051:x:993:990::/home/sbx_user1051:/sbin/nologin\nnobody:x:65534:65534::/:/sbin/nologin\n",
 	"group":         "root:x:0:\nsbx_user1051:x:990:\nnogroup:x:65534:\n",
 	"hosts":         "127.0.0.1 localhost\n",
-	"nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
+	"nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
+	"resolv.conf":   "nameserver 192.0.0.1\noptions attempts:2 timeout:12\n", // egress.Resolver; out of reach without a network
 	"os-release":    "NAME=\"Cloister cell\"\nID=cloister\n",
 }
 
