@@ -78,7 +78,9 @@ func pid1File() (int, error) {
 		return -1, err
 	}
 	if _, err = syscall.Write(fd, pid1ELF(elfMachine)); err == nil {
-		err = syscall.Fchmod(fd, 0o755)
+		// What executes a program that it may not read is not dumpable from its first
+		// instruction on; to say so itself would be an instruction late.
+		err = syscall.Fchmod(fd, 0o111)
 	}
 	if err == nil {
 		err = fcntl(fd, fAddSeals, fSealSeal|fSealShrink|fSealGrow|fSealWrite)
