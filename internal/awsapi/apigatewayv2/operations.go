@@ -32,6 +32,7 @@ var operations = [...]*awsapi.Operation{
 	&opDeleteRoute,
 	&opDeleteRouteSettings,
 	&opDeleteStage,
+	&opExportApi,
 	&opGetApi,
 	&opGetApiMapping,
 	&opGetApiMappings,
@@ -49,6 +50,8 @@ var operations = [...]*awsapi.Operation{
 	&opGetStage,
 	&opGetStages,
 	&opGetTags,
+	&opImportApi,
+	&opReimportApi,
 	&opResetAuthorizersCache,
 	&opTagResource,
 	&opUntagResource,
@@ -82,6 +85,7 @@ var (
 	opDeleteRoute             = awsapi.Operation{Name: "DeleteRoute", Service: &Service, Method: "DELETE", URI: "/v2/apis/{apiId}/routes/{routeId}", StatusCode: 204, Input: &shapeDeleteRouteRequest, Errors: []*awsapi.Shape{&shapeNotFoundException, &shapeTooManyRequestsException}}
 	opDeleteRouteSettings     = awsapi.Operation{Name: "DeleteRouteSettings", Service: &Service, Method: "DELETE", URI: "/v2/apis/{apiId}/stages/{stageName}/routesettings/{routeKey}", StatusCode: 204, Input: &shapeDeleteRouteSettingsRequest, Errors: []*awsapi.Shape{&shapeNotFoundException, &shapeTooManyRequestsException}}
 	opDeleteStage             = awsapi.Operation{Name: "DeleteStage", Service: &Service, Method: "DELETE", URI: "/v2/apis/{apiId}/stages/{stageName}", StatusCode: 204, Input: &shapeDeleteStageRequest, Errors: []*awsapi.Shape{&shapeNotFoundException, &shapeTooManyRequestsException}}
+	opExportApi               = awsapi.Operation{Name: "ExportApi", Service: &Service, Method: "GET", URI: "/v2/apis/{apiId}/exports/{specification}", StatusCode: 200, Input: &shapeExportApiRequest, Output: &shapeExportApiResponse, Errors: []*awsapi.Shape{&shapeBadRequestException, &shapeNotFoundException, &shapeTooManyRequestsException}}
 	opGetApi                  = awsapi.Operation{Name: "GetApi", Service: &Service, Method: "GET", URI: "/v2/apis/{apiId}", StatusCode: 200, Input: &shapeGetApiRequest, Output: &shapeGetApiResponse, Errors: []*awsapi.Shape{&shapeNotFoundException, &shapeTooManyRequestsException}}
 	opGetApiMapping           = awsapi.Operation{Name: "GetApiMapping", Service: &Service, Method: "GET", URI: "/v2/domainnames/{domainName}/apimappings/{apiMappingId}", StatusCode: 200, Input: &shapeGetApiMappingRequest, Output: &shapeGetApiMappingResponse, Errors: []*awsapi.Shape{&shapeBadRequestException, &shapeNotFoundException, &shapeTooManyRequestsException}}
 	opGetApiMappings          = awsapi.Operation{Name: "GetApiMappings", Service: &Service, Method: "GET", URI: "/v2/domainnames/{domainName}/apimappings", StatusCode: 200, Input: &shapeGetApiMappingsRequest, Output: &shapeGetApiMappingsResponse, Errors: []*awsapi.Shape{&shapeBadRequestException, &shapeNotFoundException, &shapeTooManyRequestsException}}
@@ -99,6 +103,8 @@ var (
 	opGetStage                = awsapi.Operation{Name: "GetStage", Service: &Service, Method: "GET", URI: "/v2/apis/{apiId}/stages/{stageName}", StatusCode: 200, Input: &shapeGetStageRequest, Output: &shapeGetStageResponse, Errors: []*awsapi.Shape{&shapeNotFoundException, &shapeTooManyRequestsException}}
 	opGetStages               = awsapi.Operation{Name: "GetStages", Service: &Service, Method: "GET", URI: "/v2/apis/{apiId}/stages", StatusCode: 200, Input: &shapeGetStagesRequest, Output: &shapeGetStagesResponse, Errors: []*awsapi.Shape{&shapeBadRequestException, &shapeNotFoundException, &shapeTooManyRequestsException}}
 	opGetTags                 = awsapi.Operation{Name: "GetTags", Service: &Service, Method: "GET", URI: "/v2/tags/{resource-arn}", StatusCode: 200, Input: &shapeGetTagsRequest, Output: &shapeGetTagsResponse, Errors: []*awsapi.Shape{&shapeBadRequestException, &shapeConflictException, &shapeNotFoundException, &shapeTooManyRequestsException}}
+	opImportApi               = awsapi.Operation{Name: "ImportApi", Service: &Service, Method: "PUT", URI: "/v2/apis", StatusCode: 201, Input: &shapeImportApiRequest, Output: &shapeImportApiResponse, Errors: []*awsapi.Shape{&shapeBadRequestException, &shapeConflictException, &shapeNotFoundException, &shapeTooManyRequestsException}}
+	opReimportApi             = awsapi.Operation{Name: "ReimportApi", Service: &Service, Method: "PUT", URI: "/v2/apis/{apiId}", StatusCode: 201, Input: &shapeReimportApiRequest, Output: &shapeReimportApiResponse, Errors: []*awsapi.Shape{&shapeBadRequestException, &shapeConflictException, &shapeNotFoundException, &shapeTooManyRequestsException}}
 	opResetAuthorizersCache   = awsapi.Operation{Name: "ResetAuthorizersCache", Service: &Service, Method: "DELETE", URI: "/v2/apis/{apiId}/stages/{stageName}/cache/authorizers", StatusCode: 204, Input: &shapeResetAuthorizersCacheRequest, Errors: []*awsapi.Shape{&shapeNotFoundException, &shapeTooManyRequestsException}}
 	opTagResource             = awsapi.Operation{Name: "TagResource", Service: &Service, Method: "POST", URI: "/v2/tags/{resource-arn}", StatusCode: 201, Input: &shapeTagResourceRequest, Output: &shapeTagResourceResponse, Errors: []*awsapi.Shape{&shapeBadRequestException, &shapeConflictException, &shapeNotFoundException, &shapeTooManyRequestsException}}
 	opUntagResource           = awsapi.Operation{Name: "UntagResource", Service: &Service, Method: "DELETE", URI: "/v2/tags/{resource-arn}", StatusCode: 204, Input: &shapeUntagResourceRequest, Errors: []*awsapi.Shape{&shapeBadRequestException, &shapeConflictException, &shapeNotFoundException, &shapeTooManyRequestsException}}
@@ -132,6 +138,7 @@ var (
 	OpDeleteRoute             = awsapi.Op[DeleteRouteRequest, awsapi.None]{Operation: &opDeleteRoute}
 	OpDeleteRouteSettings     = awsapi.Op[DeleteRouteSettingsRequest, awsapi.None]{Operation: &opDeleteRouteSettings}
 	OpDeleteStage             = awsapi.Op[DeleteStageRequest, awsapi.None]{Operation: &opDeleteStage}
+	OpExportApi               = awsapi.Op[ExportApiRequest, ExportApiResponse]{Operation: &opExportApi}
 	OpGetApi                  = awsapi.Op[GetApiRequest, GetApiResponse]{Operation: &opGetApi}
 	OpGetApiMapping           = awsapi.Op[GetApiMappingRequest, GetApiMappingResponse]{Operation: &opGetApiMapping}
 	OpGetApiMappings          = awsapi.Op[GetApiMappingsRequest, GetApiMappingsResponse]{Operation: &opGetApiMappings}
@@ -149,6 +156,8 @@ var (
 	OpGetStage                = awsapi.Op[GetStageRequest, GetStageResponse]{Operation: &opGetStage}
 	OpGetStages               = awsapi.Op[GetStagesRequest, GetStagesResponse]{Operation: &opGetStages}
 	OpGetTags                 = awsapi.Op[GetTagsRequest, GetTagsResponse]{Operation: &opGetTags}
+	OpImportApi               = awsapi.Op[ImportApiRequest, ImportApiResponse]{Operation: &opImportApi}
+	OpReimportApi             = awsapi.Op[ReimportApiRequest, ReimportApiResponse]{Operation: &opReimportApi}
 	OpResetAuthorizersCache   = awsapi.Op[ResetAuthorizersCacheRequest, awsapi.None]{Operation: &opResetAuthorizersCache}
 	OpTagResource             = awsapi.Op[TagResourceRequest, TagResourceResponse]{Operation: &opTagResource}
 	OpUntagResource           = awsapi.Op[UntagResourceRequest, awsapi.None]{Operation: &opUntagResource}

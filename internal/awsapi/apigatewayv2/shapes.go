@@ -342,7 +342,19 @@ var (
 	shapeDomainNameConfigurations = awsapi.Shape{Name: "DomainNameConfigurations", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeDomainNameConfiguration}}
 	shapeDomainNameStatus         = awsapi.Shape{Name: "DomainNameStatus", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"AVAILABLE", "UPDATING", "PENDING_CERTIFICATE_REIMPORT", "PENDING_OWNERSHIP_VERIFICATION"}}}
 	shapeEndpointType             = awsapi.Shape{Name: "EndpointType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"REGIONAL", "EDGE"}}}
-	shapeGetApiMappingRequest     = awsapi.Shape{Name: "GetApiMappingRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+	shapeExportApiRequest         = awsapi.Shape{Name: "ExportApiRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "ApiId", Shape: &shapeString, Traits: awsapi.Required, Location: awsapi.InURI, LocationName: "apiId"},
+		{Name: "ExportVersion", Shape: &shapeString, Location: awsapi.InQuery, LocationName: "exportVersion"},
+		{Name: "IncludeExtensions", Shape: &shapeBoolean, Location: awsapi.InQuery, LocationName: "includeExtensions"},
+		{Name: "OutputType", Shape: &shapeString, Traits: awsapi.Required, Location: awsapi.InQuery, LocationName: "outputType"},
+		{Name: "Specification", Shape: &shapeString, Traits: awsapi.Required, Location: awsapi.InURI, LocationName: "specification"},
+		{Name: "StageName", Shape: &shapeString, Location: awsapi.InQuery, LocationName: "stageName"},
+	}}
+	shapeExportApiResponse = awsapi.Shape{Name: "ExportApiResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "body", Shape: &shapeExportedApi},
+	}, Payload: "body"}
+	shapeExportedApi          = awsapi.Shape{Name: "ExportedApi", Kind: awsapi.KindBlob}
+	shapeGetApiMappingRequest = awsapi.Shape{Name: "GetApiMappingRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "ApiMappingId", Shape: &shapeString, Traits: awsapi.Required, Location: awsapi.InURI, LocationName: "apiMappingId"},
 		{Name: "DomainName", Shape: &shapeString, Traits: awsapi.Required, Location: awsapi.InURI, LocationName: "domainName"},
 	}}
@@ -553,8 +565,31 @@ var (
 	shapeGetTagsResponse = awsapi.Shape{Name: "GetTagsResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "Tags", Shape: &shapeTags, LocationName: "tags"},
 	}}
-	shapeId                                     = awsapi.Shape{Name: "Id", Kind: awsapi.KindString}
-	shapeIdentitySourceList                     = awsapi.Shape{Name: "IdentitySourceList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeString}}
+	shapeId                 = awsapi.Shape{Name: "Id", Kind: awsapi.KindString}
+	shapeIdentitySourceList = awsapi.Shape{Name: "IdentitySourceList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeString}}
+	shapeImportApiRequest   = awsapi.Shape{Name: "ImportApiRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "Basepath", Shape: &shapeString, Location: awsapi.InQuery, LocationName: "basepath"},
+		{Name: "Body", Shape: &shapeString, Traits: awsapi.Required, LocationName: "body"},
+		{Name: "FailOnWarnings", Shape: &shapeBoolean, Location: awsapi.InQuery, LocationName: "failOnWarnings"},
+	}}
+	shapeImportApiResponse = awsapi.Shape{Name: "ImportApiResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "ApiEndpoint", Shape: &shapeString, LocationName: "apiEndpoint"},
+		{Name: "ApiGatewayManaged", Shape: &shapeBoolean, LocationName: "apiGatewayManaged"},
+		{Name: "ApiId", Shape: &shapeId, LocationName: "apiId"},
+		{Name: "ApiKeySelectionExpression", Shape: &shapeSelectionExpression, LocationName: "apiKeySelectionExpression"},
+		{Name: "CorsConfiguration", Shape: &shapeCors, LocationName: "corsConfiguration"},
+		{Name: "CreatedDate", Shape: &shapeTimestampIso8601, LocationName: "createdDate"},
+		{Name: "Description", Shape: &shapeStringWithLengthBetween0And1024, LocationName: "description"},
+		{Name: "DisableSchemaValidation", Shape: &shapeBoolean, LocationName: "disableSchemaValidation"},
+		{Name: "DisableExecuteApiEndpoint", Shape: &shapeBoolean, LocationName: "disableExecuteApiEndpoint"},
+		{Name: "ImportInfo", Shape: &shapeListOf__string, LocationName: "importInfo"},
+		{Name: "Name", Shape: &shapeStringWithLengthBetween1And128, LocationName: "name"},
+		{Name: "ProtocolType", Shape: &shapeProtocolType, LocationName: "protocolType"},
+		{Name: "RouteSelectionExpression", Shape: &shapeSelectionExpression, LocationName: "routeSelectionExpression"},
+		{Name: "Tags", Shape: &shapeTags, LocationName: "tags"},
+		{Name: "Version", Shape: &shapeStringWithLengthBetween1And64, LocationName: "version"},
+		{Name: "Warnings", Shape: &shapeListOf__string, LocationName: "warnings"},
+	}}
 	shapeIntegerWithLengthBetween0And3600       = awsapi.Shape{Name: "IntegerWithLengthBetween0And3600", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, HasMax: true, Max: 3600}}
 	shapeIntegerWithLengthBetween50And30000     = awsapi.Shape{Name: "IntegerWithLengthBetween50And30000", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 50, HasMax: true, Max: 30000}}
 	shapeIntegerWithLengthBetweenMinus1And86400 = awsapi.Shape{Name: "IntegerWithLengthBetweenMinus1And86400", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: -1, HasMax: true, Max: 86400}}
@@ -604,8 +639,32 @@ var (
 	shapeParameterConstraints = awsapi.Shape{Name: "ParameterConstraints", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "Required", Shape: &shapeBoolean, LocationName: "required"},
 	}}
-	shapePassthroughBehavior          = awsapi.Shape{Name: "PassthroughBehavior", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"WHEN_NO_MATCH", "NEVER", "WHEN_NO_TEMPLATES"}}}
-	shapeProtocolType                 = awsapi.Shape{Name: "ProtocolType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"WEBSOCKET", "HTTP"}}}
+	shapePassthroughBehavior = awsapi.Shape{Name: "PassthroughBehavior", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"WHEN_NO_MATCH", "NEVER", "WHEN_NO_TEMPLATES"}}}
+	shapeProtocolType        = awsapi.Shape{Name: "ProtocolType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"WEBSOCKET", "HTTP"}}}
+	shapeReimportApiRequest  = awsapi.Shape{Name: "ReimportApiRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "ApiId", Shape: &shapeString, Traits: awsapi.Required, Location: awsapi.InURI, LocationName: "apiId"},
+		{Name: "Basepath", Shape: &shapeString, Location: awsapi.InQuery, LocationName: "basepath"},
+		{Name: "Body", Shape: &shapeString, Traits: awsapi.Required, LocationName: "body"},
+		{Name: "FailOnWarnings", Shape: &shapeBoolean, Location: awsapi.InQuery, LocationName: "failOnWarnings"},
+	}}
+	shapeReimportApiResponse = awsapi.Shape{Name: "ReimportApiResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "ApiEndpoint", Shape: &shapeString, LocationName: "apiEndpoint"},
+		{Name: "ApiGatewayManaged", Shape: &shapeBoolean, LocationName: "apiGatewayManaged"},
+		{Name: "ApiId", Shape: &shapeId, LocationName: "apiId"},
+		{Name: "ApiKeySelectionExpression", Shape: &shapeSelectionExpression, LocationName: "apiKeySelectionExpression"},
+		{Name: "CorsConfiguration", Shape: &shapeCors, LocationName: "corsConfiguration"},
+		{Name: "CreatedDate", Shape: &shapeTimestampIso8601, LocationName: "createdDate"},
+		{Name: "Description", Shape: &shapeStringWithLengthBetween0And1024, LocationName: "description"},
+		{Name: "DisableSchemaValidation", Shape: &shapeBoolean, LocationName: "disableSchemaValidation"},
+		{Name: "DisableExecuteApiEndpoint", Shape: &shapeBoolean, LocationName: "disableExecuteApiEndpoint"},
+		{Name: "ImportInfo", Shape: &shapeListOf__string, LocationName: "importInfo"},
+		{Name: "Name", Shape: &shapeStringWithLengthBetween1And128, LocationName: "name"},
+		{Name: "ProtocolType", Shape: &shapeProtocolType, LocationName: "protocolType"},
+		{Name: "RouteSelectionExpression", Shape: &shapeSelectionExpression, LocationName: "routeSelectionExpression"},
+		{Name: "Tags", Shape: &shapeTags, LocationName: "tags"},
+		{Name: "Version", Shape: &shapeStringWithLengthBetween1And64, LocationName: "version"},
+		{Name: "Warnings", Shape: &shapeListOf__string, LocationName: "warnings"},
+	}}
 	shapeResetAuthorizersCacheRequest = awsapi.Shape{Name: "ResetAuthorizersCacheRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "ApiId", Shape: &shapeString, Traits: awsapi.Required, Location: awsapi.InURI, LocationName: "apiId"},
 		{Name: "StageName", Shape: &shapeString, Traits: awsapi.Required, Location: awsapi.InURI, LocationName: "stageName"},

@@ -354,6 +354,19 @@ type DomainNameConfiguration struct {
 	OwnershipVerificationCertificateArn *string
 }
 
+type ExportApiRequest struct {
+	ApiId             *string
+	ExportVersion     *string
+	IncludeExtensions *bool
+	OutputType        *string
+	Specification     *string
+	StageName         *string
+}
+
+type ExportApiResponse struct {
+	Body []byte
+}
+
 type GetApiMappingRequest struct {
 	ApiMappingId *string
 	DomainName   *string
@@ -599,6 +612,31 @@ type GetTagsResponse struct {
 	Tags map[string]string
 }
 
+type ImportApiRequest struct {
+	Basepath       *string
+	Body           *string
+	FailOnWarnings *bool
+}
+
+type ImportApiResponse struct {
+	ApiEndpoint               *string
+	ApiGatewayManaged         *bool
+	ApiId                     *string
+	ApiKeySelectionExpression *string
+	CorsConfiguration         *Cors
+	CreatedDate               *time.Time
+	Description               *string
+	DisableSchemaValidation   *bool
+	DisableExecuteApiEndpoint *bool
+	ImportInfo                []string
+	Name                      *string
+	ProtocolType              *string
+	RouteSelectionExpression  *string
+	Tags                      map[string]string
+	Version                   *string
+	Warnings                  []string
+}
+
 type Integration struct {
 	ApiGatewayManaged                      *bool
 	ConnectionId                           *string
@@ -640,6 +678,32 @@ type MutualTlsAuthenticationInput struct {
 
 type ParameterConstraints struct {
 	Required *bool
+}
+
+type ReimportApiRequest struct {
+	ApiId          *string
+	Basepath       *string
+	Body           *string
+	FailOnWarnings *bool
+}
+
+type ReimportApiResponse struct {
+	ApiEndpoint               *string
+	ApiGatewayManaged         *bool
+	ApiId                     *string
+	ApiKeySelectionExpression *string
+	CorsConfiguration         *Cors
+	CreatedDate               *time.Time
+	Description               *string
+	DisableSchemaValidation   *bool
+	DisableExecuteApiEndpoint *bool
+	ImportInfo                []string
+	Name                      *string
+	ProtocolType              *string
+	RouteSelectionExpression  *string
+	Tags                      map[string]string
+	Version                   *string
+	Warnings                  []string
 }
 
 type ResetAuthorizersCacheRequest struct {

@@ -76,6 +76,11 @@ func (s *Service) registerAPIs(d *door.Door) {
 	door.Write(d, api.OpDeleteApi, permission(api.OpDeleteApi.Operation, func(in *api.DeleteApiRequest) string { return at(wordAPIs, in.ApiId) }), s.deleteAPI)
 	door.Write(d, api.OpDeleteCorsConfiguration, permission(api.OpDeleteCorsConfiguration.Operation,
 		func(in *api.DeleteCorsConfigurationRequest) string { return at(wordAPIs, in.ApiId, ptr("cors")) }), s.deleteCORS)
+	door.Write(d, api.OpImportApi, door.Permission(needsOfImport), s.importAPI)
+	door.Write(d, api.OpReimportApi, permission(api.OpReimportApi.Operation, func(in *api.ReimportApiRequest) string { return at(wordAPIs, in.ApiId) }), s.reimportAPI)
+	door.Read(d, api.OpExportApi, permission(api.OpExportApi.Operation, func(in *api.ExportApiRequest) string {
+		return at(wordAPIs, in.ApiId, ptr("exports"), in.Specification)
+	}), s.exportAPI)
 	door.Write(d, api.OpTagResource, door.Permission(needsOfTag), s.tagResource)
 	door.Write(d, api.OpUntagResource, door.Permission(needsOfUntag), s.untagResource)
 	door.Read(d, api.OpGetTags, door.Permission(needsOfGetTags), s.getTags)

@@ -44,7 +44,7 @@ func TestIssuers(t *testing.T) {
 		}
 		return &keys[0]
 	}
-	if keys() != keys() {
+	if first := keys(); first != keys() {
 		t.Error("keys that did not change are others each time")
 	}
 	do(h, api.OpDeleteUserPool, &api.DeleteUserPoolRequest{UserPoolId: &poolID})
