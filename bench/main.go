@@ -19,7 +19,7 @@ import (
 )
 
 // timeLimit bounds a run that hangs somewhere.
-const timeLimit = 20 * time.Minute
+const timeLimit = 30 * time.Minute
 
 // init keeps main on the main thread: the kernel ends the processes that a
 // thread started when it ends, and this one lasts as long as the process.
@@ -32,7 +32,8 @@ type part struct {
 }
 
 var parts = []part{
-	{"warm", warm}, {"api", api}, {"cold", cold}, {"decision", decide}, {"decisions", decideMany}, {"identity", identity}, {"up", up}, {"store", storage}, {"egress", egress}, {"scan", scan}, {"keys", keys},
+	{"warm", warm}, {"api", api}, {"cold", cold}, {"decision", decide}, {"decisions", decideMany}, {"identity", identity}, {"up", up}, {"store", storage},
+	{"egress", egress}, {"scan", scan}, {"keys", keys}, {"gateway", gateway},
 }
 
 // bench is one run.

@@ -27,6 +27,11 @@ func Moto(ctx context.Context) (*Process, error) {
 	cmd := exec.CommandContext(ctx, path, "-H", host, "-p", port)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	cmd.Stderr = &tail{}
+	return listening(cmd, address)
+}
+
+// listening starts a server and waits until it listens.
+func listening(cmd *exec.Cmd, address string) (*Process, error) {
 	input, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -42,7 +47,7 @@ func Moto(ctx context.Context) (*Process, error) {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	return nil, errors.Join(fmt.Errorf("moto_server did not listen on %s within 30 s", address), p.Stop())
+	return nil, errors.Join(fmt.Errorf("%s did not listen on %s within 30 s%s", cmd.Path, address, cmd.Stderr), p.Stop())
 }
 
 func freeAddress() (string, error) {

@@ -17,5 +17,8 @@ func (t Tools) Vault() (binary, why string) {
 	return filepath.Join(t.Dir, "vault"), filepath.Join(t.Dir, "vault.why")
 }
 
-// Bootstrap is the function's binary.
+// Greeter is the binary of the handler behind APIs.
+func (t Tools) Greeter() string { return filepath.Join(t.Dir, "greeter") }
+
+// Bootstrap is the measured function.
 func (t Tools) Bootstrap() string { return filepath.Join(t.Dir, "bootstrap") }
