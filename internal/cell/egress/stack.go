@@ -137,9 +137,29 @@ func (s *Stack) Close() {
 	}
 	s.cancel()
 	s.Cut(func(Flow) bool { return true })
-	s.work.Wait()
+	s.awaitWork()
 	s.stack.RemoveNIC(nic)
 	s.stack.Destroy()
+}
+
+// awaitWork waits for all flows to end. One that was just answered would wait for
+// the cell's part of the handshake, which may never come.
+func (s *Stack) awaitWork() {
+	done := make(chan struct{})
+	go func() {
+		s.work.Wait()
+		close(done)
+	}()
+	for {
+		for _, e := range s.stack.RegisteredEndpoints() {
+			e.Abort()
+		}
+		select {
+		case <-done:
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
 
 // Cut ends the flows for which which says so, at once, and returns how many there
@@ -216,7 +236,7 @@ func (f *flow) onEnd(abort func()) bool {
 func (s *Stack) connect(f *flow) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(s.ctx, openTime)
 	defer cancel()
-	if Unreachable(f.Dest.Addr()) {
+	if Unreachable(f.Dest.Addr()) || f.Dest.Addr().Is4In6() { // IPv4 has packets of its own
 		return nil, fmt.Errorf("%w: no cell reaches %s", ErrDenied, f.Dest.Addr())
 	}
 	if own, err := dial.Own(f.Dest.Addr()); own || err != nil {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -268,4 +269,65 @@ func FuzzPackets(f *testing.F) {
 		}
 		e.asked = nil
 	})
+}
+
+// Close does not wait for a handshake that the cell never finishes.
+func TestCloseDuringAHandshake(t *testing.T) {
+	e := &echoes{hold: make(chan struct{})}
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_SEQPACKET|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(fds[1])
+	syscall.SetNonblock(fds[0], true)
+	s, err := NewStack(os.NewFile(uintptr(fds[0]), "tun"), Network{Egress: e})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := syscall.Write(fds[1], synTo("198.51.100.1")); err != nil {
+		t.Fatal(err)
+	}
+	close(e.hold)
+	b := make([]byte, MTU)
+	if n, err := syscall.Read(fds[1], b); err != nil || header.TCP(b[20:n]).Flags() != header.TCPFlagSyn|header.TCPFlagAck {
+		t.Fatalf("no answer to the SYN: %v", err)
+	}
+	s.Close()
+}
+
+func synTo(to string) []byte {
+	syn := make([]byte, 40)
+	ip := header.IPv4(syn)
+	ip.Encode(&header.IPv4Fields{TotalLength: 40, TTL: 64, Protocol: 6, SrcAddr: address(DefaultAddress), DstAddr: address(netip.MustParseAddr(to))})
+	ip.SetChecksum(^ip.CalculateChecksum())
+	header.TCP(syn[20:]).Encode(&header.TCPFields{SrcPort: 5, DstPort: 80, DataOffset: 20, Flags: header.TCPFlagSyn, WindowSize: 1000})
+	return syn
+}
+
+// What many cells' networks cost while nobody uses them: go test -bench Idle.
+func BenchmarkIdle(b *testing.B) {
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	goroutines := runtime.NumGoroutine()
+	var all []*Stack
+	for b.Loop() {
+		fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_SEQPACKET|syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, 0)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer syscall.Close(fds[1])
+		s, err := NewStack(os.NewFile(uintptr(fds[0]), "tun"), Network{Egress: &echoes{}})
+		if err != nil {
+			b.Fatal(err)
+		}
+		all = append(all, s)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	b.ReportMetric(float64(after.HeapInuse+after.StackInuse-before.HeapInuse-before.StackInuse)/float64(b.N)/1024, "KiB/stack")
+	b.ReportMetric(float64(runtime.NumGoroutine()-goroutines)/float64(b.N), "goroutines/stack")
+	for _, s := range all {
+		s.Close()
+	}
 }
