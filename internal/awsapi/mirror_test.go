@@ -253,6 +253,12 @@ func restRequest(op *Operation, protocol Protocol, p *plan, v reflect.Value) (*h
 }
 
 func queryTexts(query url.Values, f *field, v reflect.Value) {
+	if f.plan.shape.Kind == KindMap {
+		for _, key := range sortedKeys(v) {
+			query.Set(key.String(), v.MapIndex(key).String())
+		}
+		return
+	}
 	if f.plan.shape.Kind != KindList {
 		query.Set(f.wire(), string(appendText(nil, f.plan.shape, timeFormat(f.Member, TimeISO8601), v)))
 		return

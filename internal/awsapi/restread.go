@@ -86,6 +86,12 @@ func (r *restReader) queryMap(p *plan, f *field, v reflect.Value) error {
 			taken[other.wire()] = true
 		}
 	}
+	if _, fixed, ok := strings.Cut(r.match.Operation.URI, "?"); ok {
+		for _, pair := range strings.Split(fixed, "&") {
+			name, _, _ := strings.Cut(pair, "=")
+			taken[name] = true
+		}
+	}
 	m := reflect.MakeMap(f.plan.typ)
 	for name, texts := range r.query {
 		if taken[name] || strings.HasPrefix(name, "X-Amz-") {

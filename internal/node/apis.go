@@ -7,10 +7,14 @@ import (
 	"strings"
 
 	"cloister/internal/dial"
+	"cloister/internal/door"
 	"cloister/internal/gate/jwt"
 	"cloister/internal/guardrail"
 	"cloister/internal/oidc"
+	"cloister/internal/service/apigateway"
 	"cloister/internal/service/apigatewayv2"
+	"cloister/internal/service/explain"
+	"cloister/internal/store"
 )
 
 // makeHTTPAPIs puts API Gateway's HTTP APIs behind the door and their addresses
@@ -26,6 +30,28 @@ func (n *Node) makeHTTPAPIs(dialer *dial.Dialer, guard *guardrail.Guardrails, ow
 	n.gate.HandleDomains(s.Domains())
 	n.inBackground(s.Run)
 	return s
+}
+
+// makeRESTAPIs puts API Gateway's REST APIs behind the door and their addresses at
+// the gate, before those of HTTP APIs, which answer for every name.
+func (n *Node) makeRESTAPIs(dialer *dial.Dialer, guard *guardrail.Guardrails, own jwt.Own) *apigateway.Service {
+	s := apigateway.New(apigateway.Config{
+		DB: n.db, Guardrails: guard, Dial: dialer, Tokens: jwt.New(oidc.NewKeys(dialer.Fetch), own), Taken: n.isOwnName,
+	})
+	s.Register(n.door)
+	n.gate.Handle("execute-api", s)
+	n.gate.HandleDomains(s.Domains())
+	return s
+}
+
+// bothAPIs explains needs on APIs of either kind.
+func bothAPIs(rest *apigateway.Service, http *apigatewayv2.Service) explain.View {
+	return func(r store.Reader, need *door.Need) error {
+		if err := rest.Describe(r, need); err != nil {
+			return err
+		}
+		return http.Describe(r, need)
+	}
 }
 
 // isOwnName says whether the node is, or seems to be, reached by a name, or by one

@@ -14,6 +14,7 @@ import (
 	"cloister/internal/audit"
 	"cloister/internal/awsapi"
 	analyzerapi "cloister/internal/awsapi/accessanalyzer"
+	restapi "cloister/internal/awsapi/apigateway"
 	gatewayapi "cloister/internal/awsapi/apigatewayv2"
 	cognitoapi "cloister/internal/awsapi/cognitoidp"
 	ec2api "cloister/internal/awsapi/ec2"
@@ -76,7 +77,7 @@ type Node struct {
 
 // Services are the services that a node has: AWS's and the platform's own.
 func Services() []*awsapi.Service {
-	return []*awsapi.Service{&iamapi.Service, &stsapi.Service, &lambdaapi.Service, &logsapi.Service, &kmsapi.Service, &smapi.Service, &ssmapi.Service, &analyzerapi.Service, &orgsapi.Service, &cognitoapi.Service, &gatewayapi.Service, &ec2api.Service, &platform.Service}
+	return []*awsapi.Service{&iamapi.Service, &stsapi.Service, &lambdaapi.Service, &logsapi.Service, &kmsapi.Service, &smapi.Service, &ssmapi.Service, &analyzerapi.Service, &orgsapi.Service, &cognitoapi.Service, &restapi.Service, &gatewayapi.Service, &ec2api.Service, &platform.Service}
 }
 
 // Start opens the data directory and serves. The node answers when Start has
@@ -181,6 +182,7 @@ func (n *Node) makeServices(ctx context.Context) error {
 	n.startAnalyzer()
 	secrets, parameters := secretsmanager.New(n.db), ssm.New(n.db)
 	userPools := n.startUserPools()
+	restAPIs := n.makeRESTAPIs(dialer, guard, userPools.Issuers())
 	httpAPIs := n.makeHTTPAPIs(dialer, guard, userPools.Issuers())
 	if err := n.startOutbox(dialer); err != nil {
 		return err
@@ -192,7 +194,7 @@ func (n *Node) makeServices(ctx context.Context) error {
 	explain.New(explain.Config{Audit: n.audit, Principals: n.iam, Views: map[string]explain.View{
 		"iam": n.iam.Describe, "sts": tokens.Describe, "lambda": n.lambda.Describe, "logs": n.logs.Describe, "kms": n.kms.Describe,
 		"secretsmanager": secrets.Describe, "ssm": parameters.Describe, "cognito-idp": userPools.Describe,
-		"apigateway": httpAPIs.Describe, "execute-api": httpAPIs.Describe,
+		"apigateway": bothAPIs(restAPIs, httpAPIs), "execute-api": bothAPIs(restAPIs, httpAPIs),
 		"ec2": n.network.Describe,
 	}}).Register(n.door)
 	activity.New(n.audit).Register(n.door)

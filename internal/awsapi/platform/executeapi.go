@@ -26,3 +26,19 @@ type InvokeAPIRequest struct {
 type InvokeAPIResponse struct {
 	Answer any `api:"-"`
 }
+
+// OpInvokeRESTAPI is one request to a method of a REST API.
+var OpInvokeRESTAPI = defineIn[InvokeRESTAPIRequest, InvokeAPIResponse](&ExecuteAPI, "InvokeREST")
+
+// InvokeRESTAPIRequest is what the audit log has of a request to a REST API. The path
+// is the one that was asked for, without its query.
+type InvokeRESTAPIRequest struct {
+	RestAPIID string
+	Stage     string
+	Method    string
+	Path      string
+	Resource  string // "" where none was found
+
+	// Exchange is what the front keeps of the request.
+	Exchange any `api:"-"`
+}
