@@ -181,31 +181,6 @@ func lowerMembers(c *api.Cors) object {
 	return o
 }
 
-// clear removes an API's routes, integrations and authorisers, with what was found
-// of them.
-func (s *Service) clear(c *door.Call, tx *store.Tx, a *apiRow) error {
-	snap, err := take(tx, a)
-	if err != nil {
-		return err
-	}
-	for _, r := range snap.Routes {
-		if _, err := s.deleteRoute(c, tx, &api.DeleteRouteRequest{ApiId: a.API.ApiId, RouteId: r.RouteId}); err != nil {
-			return err
-		}
-	}
-	for _, i := range snap.Integrations {
-		if _, err := s.deleteIntegration(c, tx, &api.DeleteIntegrationRequest{ApiId: a.API.ApiId, IntegrationId: i.IntegrationId}); err != nil {
-			return err
-		}
-	}
-	for _, x := range snap.Authorizers {
-		if _, err := s.deleteAuthorizer(c, tx, &api.DeleteAuthorizerRequest{ApiId: a.API.ApiId, AuthorizerId: x.AuthorizerId}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func sortedKeysOf[T any](m map[string]T) []string {
 	names := make([]string, 0, len(m))
 	for name := range m {

@@ -69,7 +69,7 @@ func (s *Service) serve(x *exchange) {
 	}
 	out, requestID, err := door.Enter(s.door, x.r, platform.OpInvokeAPI, region, in)
 	answer := s.answerOf(x, out, err)
-	x.release()
+	defer func() { x.release() }()
 	h := x.w.Header()
 	h.Set("Apigw-Requestid", requestID)
 	if x.stage != nil && x.stage.cors != nil && !x.preflight {

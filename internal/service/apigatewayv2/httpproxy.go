@@ -40,7 +40,10 @@ func (s *Service) forward(ctx context.Context, x *exchange, out *outbound) (*eve
 		return nil, backendError(err)
 	}
 	defer func() { _ = answer.Body.Close() }()
-	return readBackend(answer)
+	received, release, err := s.readBackend(answer)
+	earlier := x.release
+	x.release = func() { earlier(); release() }
+	return received, err
 }
 
 // forwardedFor writes an address as RFC 7239 has it.
@@ -58,15 +61,39 @@ func backendError(err error) error {
 	return refusal(http.StatusServiceUnavailable, err)
 }
 
-func readBackend(answer *http.Response) (*event.Answer, error) {
-	body, err := io.ReadAll(io.LimitReader(answer.Body, maxBody+1))
-	if err != nil {
-		return nil, backendError(err)
+// mostAnswers is the memory that the answers of all backends may take together, in
+// bytes, and answerStep in what steps it is taken.
+const (
+	mostAnswers = 256 << 20
+	answerStep  = 64 << 10
+)
+
+// readBackend reads an answer of at most maxBody. What is in memory of all answers
+// is bounded: beyond it the backend counts as unavailable.
+func (s *Service) readBackend(answer *http.Response) (*event.Answer, func(), error) {
+	var body bytes.Buffer
+	taken := int64(0)
+	release := func() { s.answers.Add(-taken) }
+	for {
+		taken += answerStep
+		if s.answers.Add(answerStep) > mostAnswers {
+			return nil, release, refusal(http.StatusServiceUnavailable, errors.New("the answers of backends take too much memory"))
+		}
+		n, err := io.CopyN(&body, answer.Body, answerStep)
+		if body.Len() > maxBody {
+			return nil, release, refusal(http.StatusBadGateway, errors.New("the backend's answer is too large"))
+		}
+		if errors.Is(err, io.EOF) || err == nil && n == 0 {
+			break
+		}
+		if err != nil {
+			return nil, release, backendError(err)
+		}
 	}
-	if len(body) > maxBody || answer.StatusCode < 200 || answer.StatusCode > 599 {
-		return nil, refusal(http.StatusBadGateway, errors.New("the backend's answer is too large, or none"))
+	if answer.StatusCode < 200 || answer.StatusCode > 599 {
+		return nil, release, refusal(http.StatusBadGateway, errors.New("the backend's answer is none"))
 	}
-	return &event.Answer{Status: answer.StatusCode, Header: plain(answer.Header), Body: body}, nil
+	return &event.Answer{Status: answer.StatusCode, Header: plain(answer.Header), Body: body.Bytes()}, release, nil
 }
 
 // backend is the URL of an integration with the variables of the path and of the

@@ -1,8 +1,12 @@
 package apigatewayv2
 
 import (
+	"errors"
+
+	"cloister/internal/awsapi"
 	api "cloister/internal/awsapi/apigatewayv2"
 	"cloister/internal/door"
+	"cloister/internal/guardrail"
 	"cloister/internal/store"
 )
 
@@ -64,6 +68,9 @@ func (s *Service) fill(c *door.Call, tx *store.Tx, a *apiRow, d *described) erro
 			return err
 		}
 	}
+	if len(d.routes) > mostRoutes {
+		return awsapi.Errorf("TooManyRequestsException", "Maximum number of routes for this API has been reached: %d", mostRoutes)
+	}
 	for _, r := range d.routes {
 		if r.integration != nil {
 			if err := s.putIntegration(tx, a, r.integration); err != nil {
@@ -110,4 +117,29 @@ func (s *Service) reimportAPI(c *door.Call, tx *store.Tx, in *api.ReimportApiReq
 	out := a.API
 	out.Warnings = d.warnings
 	return (*api.ReimportApiResponse)(&out), s.redeploy(c, tx, a)
+}
+
+// clear removes an API's routes, integrations and authorisers, with what was found
+// of them. What its stages serve stays.
+func (s *Service) clear(c *door.Call, tx *store.Tx, a *apiRow) error {
+	snap, err := take(tx, a)
+	if err != nil {
+		return err
+	}
+	for _, r := range snap.Routes {
+		if err := errors.Join(routes.Delete(tx, a.key(val(r.RouteId))), guardrail.Gone(tx, a.Account, a.arn(""), routePart(r), c.Time)); err != nil {
+			return err
+		}
+	}
+	for _, i := range snap.Integrations {
+		if err := integrations.Delete(tx, a.key(val(i.IntegrationId))); err != nil {
+			return err
+		}
+	}
+	for _, x := range snap.Authorizers {
+		if err := errors.Join(authorizers.Delete(tx, a.key(val(x.AuthorizerId))), guardrail.Gone(tx, a.Account, a.arn(""), authorizerPart(x), c.Time)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -68,6 +68,14 @@ func TestBackendURLs(t *testing.T) {
 	h.want(500, `{"message":"Internal Server Error"}`, request("GET", id, "/items/7", ""))
 	h.backends.answer = func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write(make([]byte, maxBody+1)) }
 	h.want(502, "", request("GET", id, "/items/7", ""))
+	h.backends.answer = func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write(make([]byte, maxBody)) }
+	h.want(200, "", request("GET", id, "/items/7", ""))
+	if left := h.service.answers.Load(); left != 0 {
+		t.Errorf("%d bytes of answers are still counted", left)
+	}
+	h.service.answers.Store(mostAnswers)
+	h.want(503, "", request("GET", id, "/items/7", ""))
+	h.service.answers.Add(-mostAnswers)
 }
 
 func TestParameterMapping(t *testing.T) {

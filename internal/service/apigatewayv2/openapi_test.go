@@ -112,6 +112,28 @@ func TestImport(t *testing.T) {
 	h.want(404, notFoundBody, request("GET", *out.ApiId, "/open", ""))
 }
 
+// The largest API that there may be is made at once, and once only.
+func TestLargestImport(t *testing.T) {
+	h := newHarness(t)
+	document := func(n int) *string {
+		paths := make([]string, n)
+		for i := range paths {
+			paths[i] = fmt.Sprintf(`"/p%d/{x}":{"get":{"x-amazon-apigateway-authtype":"awsSigv4","x-amazon-apigateway-integration":{"type":"aws_proxy","uri":"arn:aws:lambda:us-east-1:123456789012:function:f","payloadFormatVersion":"2.0"}}}`, i)
+		}
+		return ptr(`{"openapi":"3.0.1","info":{"title":"x"},"paths":{` + strings.Join(paths, ",") + `}}`)
+	}
+	a := do(h, api.OpImportApi, &api.ImportApiRequest{Body: document(mostRoutes)})
+	do(h, api.OpCreateStage, &api.CreateStageRequest{ApiId: a.ApiId, StageName: ptr("$default"), AutoDeploy: ptr(true)})
+	do(h, api.OpReimportApi, &api.ReimportApiRequest{ApiId: a.ApiId, Body: document(mostRoutes)})
+	if n := len(h.routesOf(*a.ApiId)); n != 100 { // a page
+		t.Errorf("%d routes", n)
+	}
+	h.want(403, forbidden, request("GET", *a.ApiId, "/p299/x", ""))
+	if _, err := door.Do(t.Context(), h.Door, h.root, api.OpImportApi, &api.ImportApiRequest{Body: document(mostRoutes + 1)}); err == nil {
+		t.Error("an API has more routes than it may have")
+	}
+}
+
 func TestBadDocuments(t *testing.T) {
 	h := newHarness(t)
 	for what, document := range map[string]string{

@@ -27,7 +27,7 @@ func (s *Service) createRoute(c *door.Call, tx *store.Tx, in *api.CreateRouteReq
 	if in.ModelSelectionExpression != nil || in.RequestModels != nil || in.RequestParameters != nil || in.RouteResponseSelectionExpression != nil {
 		return nil, badRequest("Models, request parameters and route responses are for WebSocket APIs")
 	}
-	if err := s.putRoute(c, tx, a, r); err != nil {
+	if err := errors.Join(s.putRoute(c, tx, a, r), s.guardAuthorizers(c, tx, a)); err != nil {
 		return nil, err
 	}
 	return (*api.CreateRouteResult)(r), s.redeploy(c, tx, a)
@@ -57,10 +57,7 @@ func (s *Service) putRoute(c *door.Call, tx *store.Tx, a *apiRow, r *api.Route) 
 	if err := s.guardRoute(c, tx, a, r); err != nil {
 		return err
 	}
-	if err := routes.Put(tx, a.key(val(r.RouteId)), r); err != nil {
-		return err
-	}
-	return s.guardAuthorizers(c, tx, a)
+	return routes.Put(tx, a.key(val(r.RouteId)), r)
 }
 
 func checkRoute(tx *store.Tx, a *apiRow, r *api.Route) error {
@@ -163,7 +160,7 @@ func (s *Service) updateRoute(c *door.Call, tx *store.Tx, in *api.UpdateRouteReq
 	if in.AuthorizationScopes != nil {
 		r.AuthorizationScopes = in.AuthorizationScopes
 	}
-	if err := s.putRoute(c, tx, a, r); err != nil {
+	if err := errors.Join(s.putRoute(c, tx, a, r), s.guardAuthorizers(c, tx, a)); err != nil {
 		return nil, err
 	}
 	return (*api.UpdateRouteResult)(r), s.redeploy(c, tx, a)

@@ -36,6 +36,7 @@ type Service struct {
 	backends http.RoundTripper
 	lines    chan accessLine
 	lost     atomic.Int64 // lines
+	answers  atomic.Int64 // bytes of backends' answers in memory
 }
 
 // mostBuckets bounds the memory of throttling: stages times routes.
