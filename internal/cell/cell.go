@@ -44,6 +44,8 @@ type Cell struct {
 	listeners []net.Listener
 	peak      *os.File // the kernel's count, or nil
 	output    sync.WaitGroup
+	booted    chan struct{} // closed when a program booted ahead waits; nil for other cells
+	written   *os.File      // what such a program writes, until somebody takes it; guarded by mu
 
 	started chan *child.Failure // receives one value, nil for success
 	ended   chan struct{}       // closed when exit is final but for the output
@@ -186,6 +188,9 @@ func (c *Cell) end(ev *child.Event) {
 	c.mu.Lock()
 	stack := c.stack
 	c.mu.Unlock()
+	if written := c.takeWritten(); written != nil {
+		written.Close()
+	}
 	go func() {
 		if stack != nil {
 			stack.Close()

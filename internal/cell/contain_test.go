@@ -13,6 +13,16 @@ import (
 // TestContainment runs every attempt of testdata/containment.txt in one cell,
 // with a neighbour beside it.
 func TestContainment(t *testing.T) {
+	testContainment(t, func(args, env []string) string {
+		spec := probeSpec(args...)
+		spec.Env = env
+		return output(t, spec)
+	})
+}
+
+// testContainment has run make all attempts with that environment, and returns
+// what they wrote.
+func testContainment(t *testing.T, run func(args, env []string) string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -32,12 +42,11 @@ func TestContainment(t *testing.T) {
 		"$HOSTABSTRACT", abstract,
 	)
 	lines := readContainment(t, "testdata/containment.txt", values)
-	spec := probeSpec()
-	spec.Env = []string{"A=1", "B=2"}
+	var args []string
 	for _, line := range lines {
-		spec.Args = append(spec.Args, line.attempt)
+		args = append(args, line.attempt)
 	}
-	out := output(t, spec)
+	out := run(args, []string{"A=1", "B=2"})
 	got := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
 	if len(got) != len(lines) {
 		t.Fatalf("%d attempts, %d outcomes:\n%s", len(lines), len(got), out)

@@ -16,6 +16,9 @@ type HostOptions struct {
 	// root; nothing of anybody in them) once the first was started or
 	// [Host.Prepare] called. 0 keeps none. One costs about 0.6 MB.
 	Ahead int
+	// Booted is how many cells of each [Boot] are kept in which the program waits
+	// for its work, for ten minutes after one was last asked for. 0 keeps none.
+	Booted int
 	// MemoryBytes is how much memory all cells may use together, whatever each
 	// may use. At that limit the one that uses most is ended, as out of memory.
 	// 0: DefaultMemory.
@@ -73,6 +76,7 @@ func (h *Host) Close() error {
 	sp := h.sp
 	h.closed = true
 	h.mu.Unlock()
+	h.pool.stop()
 	return sp.close()
 }
 
@@ -109,11 +113,14 @@ func (h *Host) Start(ctx context.Context, spec Spec) (*Cell, error) {
 	if missing := h.Probe().Missing(); len(missing) > 0 {
 		return nil, &UnavailableError{Missing: missing}
 	}
+	defer h.fill(refillDelay) // whatever comes of it, what was ahead no longer is
+	if c, err := h.startBooted(ctx, &spec); c != nil || err != nil {
+		return c, err
+	}
 	c, err := h.take()
 	if err != nil {
 		return nil, err
 	}
-	defer h.fill(refillDelay) // whatever becomes of c, it is no longer ahead
 	if err := h.assign(ctx, c, &spec); err != nil {
 		return nil, fmt.Errorf("start cell %s: %w", spec.ID, err)
 	}

@@ -137,6 +137,9 @@ func (sp *spawner) hear(ev *child.Event, files []int) {
 		closeFiles(files)
 		c.started <- ev.Failure
 		c.end(&child.Event{})
+	case ev.Kind == child.EventBooted:
+		closeFiles(files)
+		close(c.booted)
 	default:
 		c.adopt(ev, files)
 		c.started <- nil
@@ -172,16 +175,24 @@ func (sp *spawner) order(o *child.Order, files ...int) error {
 
 // make has an empty cell made and does not wait for it.
 func (sp *spawner) make() (*Cell, error) {
+	c, err := sp.add()
+	if err != nil {
+		return nil, err
+	}
+	return c, sp.order(&child.Order{Op: child.OpMake, ID: c.id})
+}
+
+// add enters a cell that is about to be made.
+func (sp *spawner) add() (*Cell, error) {
 	sp.mu.Lock()
+	defer sp.mu.Unlock()
 	if sp.cells == nil {
-		sp.mu.Unlock()
 		return nil, errSpawner
 	}
 	sp.next++
 	c := newCell(sp, sp.next)
 	sp.cells[c.id] = c
-	sp.mu.Unlock()
-	return c, sp.order(&child.Order{Op: child.OpMake, ID: c.id})
+	return c, nil
 }
 
 // probe asks for the layers. It is called once.

@@ -45,6 +45,10 @@ type Spec struct {
 	// starts and handed out by [Cell.Listener]. At most 16.
 	Listen []string
 
+	// Boot says how the program is booted before there is work for it; nil: it is
+	// not. Nothing of what Boot says may be anybody's own.
+	Boot *Boot
+
 	// Network is the cell's way to a network; nil gives it none, so that all that
 	// is not the loopback's fails with ENETUNREACH. Start's error is a
 	// *TunnelError where the machine can not make one.
@@ -76,7 +80,7 @@ const (
 
 // Validate says whether s can be started at all; the error is a *SpecError.
 func (s *Spec) Validate() error {
-	for _, check := range []func() error{s.checkID, s.checkRoot, s.checkProgram, s.checkLimits, s.checkListen, s.checkNetwork, s.checkSize} {
+	for _, check := range []func() error{s.checkID, s.checkRoot, s.checkProgram, s.checkLimits, s.checkListen, s.checkNetwork, s.checkBoot, s.checkSize} {
 		if err := check(); err != nil {
 			return err
 		}

@@ -21,7 +21,7 @@ func TestOrdersComeBackAsTheyWere(t *testing.T) {
 			Op: OpAssign, ID: rapid.Uint64().Draw(t, "id"),
 			Limits: Limits{Memory: rapid.Uint64().Draw(t, "memory"), CPUMillis: 1, Pids: 2, Tmp: 3},
 			Args:   rapid.SliceOfN(text, 1, 4).Draw(t, "args"), Env: rapid.SliceOfN(text, 1, 4).Draw(t, "env"),
-			Dir: text.Draw(t, "dir"), Filter: text.Draw(t, "filter"),
+			Places: rapid.SliceOfN(text, 1, 4).Draw(t, "places"), Dir: text.Draw(t, "dir"), Filter: text.Draw(t, "filter"),
 			Binds:  []Bind{{text.Draw(t, "source"), text.Draw(t, "target")}},
 			Listen: []Address{{text.Draw(t, "ip"), rapid.Uint64().Draw(t, "port")}},
 			Tunnel: Tunnel{IP4: text.Draw(t, "ip4"), IP6: text.Draw(t, "ip6"), MTU: rapid.Uint64().Draw(t, "mtu")},

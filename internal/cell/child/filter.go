@@ -5,9 +5,10 @@ import (
 	"unsafe"
 )
 
-// installFilter puts the whole process under a system call filter: what
-// internal/cell/filter compiled, 8 bytes an instruction.
-func installFilter(code string) error {
+// installFilter puts this thread under a system call filter, and with
+// seccompFilterFlagTsync in flags the whole process: what internal/cell/filter
+// compiled, 8 bytes an instruction.
+func installFilter(code string, flags uintptr) error {
 	if len(code) == 0 || len(code)%8 != 0 {
 		return syscall.EINVAL
 	}
@@ -17,7 +18,7 @@ func installFilter(code string) error {
 		length uint16
 		code   *uint64
 	}{uint16(len(instructions)), &instructions[0]}
-	id, _, e := syscall.RawSyscall(sysSeccomp, seccompSetModeFilter, seccompFilterFlagTsync, uintptr(unsafe.Pointer(&prog)))
+	id, _, e := syscall.RawSyscall(sysSeccomp, seccompSetModeFilter, flags, uintptr(unsafe.Pointer(&prog)))
 	if e == 0 && id != 0 { // a thread that could not be brought under it
 		e = syscall.ESRCH
 	}

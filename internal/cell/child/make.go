@@ -40,6 +40,10 @@ func (s *spawner) add(id uint64) *cell {
 // make clones the cell's first process inside its group.
 func (s *spawner) make(c *cell) {
 	defer close(c.made)
+	s.makeEmpty(c)
+}
+
+func (s *spawner) makeEmpty(c *cell) {
 	if c.err = failed(LayerInit, "make the first process's program", s.initErr); c.err != nil {
 		return
 	}

@@ -84,13 +84,18 @@ func limitTogether1(dir string, bytes uint64) error {
 // missing where swap is not counted.
 func limitMemory1(dir string, bytes uint64) error {
 	text := strconv.FormatUint(bytes, 10)
-	if err := put(dir+"/memory.limit_in_bytes", text); err != nil {
-		return err
+	swap := dir + "/memory.memsw.limit_in_bytes"
+	if !exists(swap) {
+		return put(dir+"/memory.limit_in_bytes", text)
 	}
-	if swap := dir + "/memory.memsw.limit_in_bytes"; exists(swap) {
+	// The first is never above the second: this order lowers, the other raises.
+	if err := put(dir+"/memory.limit_in_bytes", text); err == nil {
 		return put(swap, text)
 	}
-	return nil
+	if err := put(swap, text); err != nil {
+		return err
+	}
+	return put(dir+"/memory.limit_in_bytes", text)
 }
 
 // limitTogether2 bounds the group of all cells. At the limit the kernel ends the

@@ -10,12 +10,13 @@ const MaxMessage = 160 << 10
 type Op uint64
 
 // The orders. The node gives all of them to the spawner; the stage gets
-// OpAssign or OpProbe.
+// OpAssign, OpProbe or OpBoot, and after the latter OpAssign.
 const (
 	OpMake   Op = iota + 1 // make an empty cell
 	OpAssign               // give it its work; files: stdout, stderr, and to the stage, with Tunnel, the third of tunnelFile, then the binds
 	OpKill                 // end it
 	OpProbe                // report the layers, under Filter; the stage runs nothing then
+	OpBoot                 // make a cell whose program waits for its work; files: stdout, stderr, to the stage then the binds
 )
 
 // Bind shows Source of the host as Target in the cell.
@@ -41,15 +42,17 @@ func (t Tunnel) Wanted() bool { return t.IP4 != "" }
 type Limits struct{ Memory, CPUMillis, Pids, Tmp uint64 }
 
 // hasWork says whether the fields of an Order after ID matter.
-func (op Op) hasWork() bool { return op == OpAssign || op == OpProbe }
+func (op Op) hasWork() bool { return op == OpAssign || op == OpProbe || op == OpBoot }
 
 // Order is a message to the spawner or to the stage. All but Op and ID is for
-// OpAssign and OpProbe only.
+// OpAssign, OpProbe and OpBoot only; to a cell whose program waits, an OpAssign's
+// Args and Filter say nothing.
 type Order struct {
 	Op     Op
 	ID     uint64
 	Limits Limits
 	Binds  []Bind
+	Places []string // OpBoot: empty directories for the binds of the OpAssign
 	Args   []string
 	Env    []string
 	Dir    string
@@ -75,6 +78,7 @@ func (o *Order) Marshal() []byte {
 		e.string(b.Source)
 		e.string(b.Target)
 	}
+	e.strings(o.Places)
 	e.strings(o.Args)
 	e.strings(o.Env)
 	e.string(o.Dir)
@@ -99,7 +103,7 @@ func ParseOrder(b []byte) (*Order, error) {
 		for n := d.uint(); n > 0 && d.err == nil; n-- {
 			o.Binds = append(o.Binds, Bind{Source: d.string(), Target: d.string()})
 		}
-		o.Args, o.Env, o.Dir = d.strings(), d.strings(), d.string()
+		o.Places, o.Args, o.Env, o.Dir = d.strings(), d.strings(), d.strings(), d.string()
 		for n := d.uint(); n > 0 && d.err == nil; n-- {
 			o.Listen = append(o.Listen, Address{IP: d.string(), Port: d.uint()})
 		}
@@ -112,12 +116,13 @@ func ParseOrder(b []byte) (*Order, error) {
 // Kind is what an Event tells.
 type Kind uint64
 
-// The events. The stage tells its spawner EventStarted; the spawner tells the
+// The events. The stage tells its spawner EventStarted and EventBooted; the spawner tells the
 // node all of them.
 const (
 	EventStarted Kind = iota + 1 // the program runs, or Failure; files: see Event.Peakable, then the tunnel, if ordered, and the listeners
 	EventExited                  // nothing of the cell is left
 	EventReport                  // the layers
+	EventBooted                  // the program waits for its work, or Failure
 )
 
 // LayerExec is the Failure's layer when the cell was made but its program could
@@ -146,7 +151,7 @@ type Found struct {
 type Event struct {
 	Kind     Kind
 	ID       uint64
-	Failure  *Failure // EventStarted
+	Failure  *Failure // EventStarted, EventBooted
 	Peakable bool     // EventStarted: the first file tells the memory used
 	Ended    bool     // EventExited: Status is the program's; otherwise its cell was killed
 	Status   uint32   // as from wait(2)

@@ -157,11 +157,11 @@ func overlay(path, target string, attr uint64) error {
 	return moveMount(tree, cwd, target)
 }
 
-// attachBind shows a tree at its target. Without one, which is so when the
+// attachBind shows a tree at its target below root. Without one, which is so when the
 // spawner has no power over mounts, it is opened here, with all that the host
 // has mounted below: the kernel does not let an unprivileged user look under
 // those.
-func attachBind(b Bind, tree int) error {
+func attachBind(root string, b Bind, tree int) error {
 	if tree < 0 {
 		var err error
 		if tree, err = openTree(b.Source, atRecursive, safeAttr); err != nil {
@@ -173,7 +173,7 @@ func attachBind(b Bind, tree int) error {
 	if err := syscall.Fstat(tree, &st); err != nil {
 		return failed(LayerSpec, "look at "+b.Source, err)
 	}
-	target, err := makeTarget(b.Target, st.Mode&syscall.S_IFMT == syscall.S_IFDIR)
+	target, err := makeTarget(root, b.Target, st.Mode&syscall.S_IFMT == syscall.S_IFDIR)
 	if err != nil {
 		return failed(LayerSpec, "make a place for "+b.Target, err)
 	}
@@ -184,8 +184,8 @@ func attachBind(b Bind, tree int) error {
 
 // makeTarget opens the place of a bind, made where it is missing. No symbolic
 // link is followed on the way, since an earlier bind may hold any.
-func makeTarget(target string, dir bool) (int, error) {
-	at, err := syscall.Open(newRoot, oPath|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0)
+func makeTarget(root, target string, dir bool) (int, error) {
+	at, err := syscall.Open(root, oPath|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0)
 	if err != nil {
 		return -1, err
 	}
@@ -221,9 +221,17 @@ func step(at int, name string, dir bool) (int, error) {
 
 // mountTmp gives the cell its /tmp. Programs may be executed there, as on AWS.
 func mountTmp(size uint64) error {
+	return syscall.Mount("tmp", newRoot+"/tmp", "tmpfs", safe, "mode=1777,"+tmpSize(size))
+}
+
+// resizeTmp changes the size of a cell's /tmp, seen from inside.
+func resizeTmp(size uint64) error {
+	return syscall.Mount("", "/tmp", "", syscall.MS_REMOUNT|safe, tmpSize(size))
+}
+
+func tmpSize(size uint64) string {
 	inodes := max(size/(16<<10), 1<<10)
-	options := "mode=1777,size=" + strconv.Itoa(int(size)) + ",nr_inodes=" + strconv.Itoa(int(inodes))
-	return syscall.Mount("tmp", newRoot+"/tmp", "tmpfs", safe, options)
+	return "size=" + strconv.Itoa(int(size)) + ",nr_inodes=" + strconv.Itoa(int(inodes))
 }
 
 // enterRoot leaves the host's files for good.

@@ -95,6 +95,10 @@ func (s *spawner) carryOut(o *Order, raw []byte, files []int) {
 	case OpMake:
 		c := s.add(o.ID)
 		go s.make(c)
+	case OpBoot:
+		c := s.add(o.ID)
+		go s.boot(c, o, raw, files)
+		return
 	case OpAssign:
 		go s.assign(o, raw, files)
 		return

@@ -59,10 +59,13 @@ func (s *stage) run() error {
 	if err := s.receiveOrder(); err != nil {
 		return err
 	}
+	if s.order.Op == OpBoot {
+		return s.ahead()
+	}
 	if err := s.build(); err != nil {
 		return err
 	}
-	if err := s.confine(); err != nil {
+	if err := s.confine(seccompFilterFlagTsync); err != nil {
 		return err
 	}
 	if s.order.Op == OpProbe {
@@ -137,19 +140,37 @@ func (s *stage) build() error {
 	if err := s.tunnel(); err != nil {
 		return failed(LayerTunnel, "make the network interface", err)
 	}
+	if err := s.attachBinds(newRoot); err != nil {
+		return err
+	}
+	if err := mountTmp(s.order.Limits.Tmp); err != nil {
+		return failed(LayerTmp, "mount /tmp", err)
+	}
+	if err := s.listen(); err != nil {
+		return err
+	}
+	if err := syscall.Unshare(syscall.CLONE_NEWCGROUP); err != nil {
+		return failed(LayerCgroup, "leave the host's cgroup namespace", err)
+	}
+	return enterRoot()
+}
+
+// attachBinds shows the binds of the order below root.
+func (s *stage) attachBinds(root string) error {
 	trees := s.files[min(2, len(s.files)):]
 	for i, b := range s.order.Binds {
 		tree := -1
 		if i < len(trees) {
 			tree = trees[i]
 		}
-		if err := attachBind(b, tree); err != nil {
+		if err := attachBind(root, b, tree); err != nil {
 			return err
 		}
 	}
-	if err := mountTmp(s.order.Limits.Tmp); err != nil {
-		return failed(LayerTmp, "mount /tmp", err)
-	}
+	return nil
+}
+
+func (s *stage) listen() error {
 	for _, address := range s.order.Listen {
 		fd, err := listen(address)
 		if err != nil {
@@ -157,10 +178,7 @@ func (s *stage) build() error {
 		}
 		s.out = append(s.out, fd)
 	}
-	if err := syscall.Unshare(syscall.CLONE_NEWCGROUP); err != nil {
-		return failed(LayerCgroup, "leave the host's cgroup namespace", err)
-	}
-	return enterRoot()
+	return nil
 }
 
 // errNoKeyrings says that the kernel has none, so that there is nothing to keep
@@ -179,8 +197,8 @@ func newKeyring() error {
 }
 
 // confine gives up, for this thread and all that comes from it, everything that
-// the program must not have.
-func (s *stage) confine() error {
+// the program must not have. The flags are installFilter's.
+func (s *stage) confine(flags uintptr) error {
 	if err := s.optional(LayerKeyring, newKeyring(), errNoKeyrings); err != nil {
 		return err
 	}
@@ -204,7 +222,7 @@ func (s *stage) confine() error {
 	if err := prctl(syscall.PR_SET_PDEATHSIG, uintptr(syscall.SIGKILL)); err != nil {
 		return failed(LayerInit, "tie the cell to the spawner", err)
 	}
-	return failed(LayerSeccomp, "install the filter", installFilter(s.order.Filter))
+	return failed(LayerSeccomp, "install the filter", installFilter(s.order.Filter, flags))
 }
 
 // start executes the program as a process of its own, tells the spawner, and

@@ -13,7 +13,11 @@ import (
 var attempts = map[string]func(arg string) string{}
 
 func main() {
-	for _, arg := range os.Args[1:] {
+	list := os.Args[1:]
+	if len(list) == 1 && list[0] == "wait" {
+		list = work()
+	}
+	for _, arg := range list {
 		name, rest, _ := strings.Cut(arg, ":")
 		try, known := attempts[name]
 		if !known {
