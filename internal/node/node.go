@@ -178,6 +178,7 @@ func (n *Node) makeServices(ctx context.Context) error {
 	n.network.Register(n.door)
 	n.gate.Handle("lambda-url", n.lambda.URLs())
 	n.ways = newWays(n)
+	n.inBackground(n.network.Run)
 	n.inBackground(n.ways.run)
 	n.startAnalyzer()
 	secrets, parameters := secretsmanager.New(n.db), ssm.New(n.db)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
-	"net/netip"
 	"sync"
 
 	"cloister/internal/cell/egress"
@@ -69,12 +68,14 @@ func (w *ways) run(ctx context.Context) {
 
 // of is the way out of a new cell of a function, and what ends it.
 func (w *ways) of(fn *invoke.Function) (*egress.Network, func()) {
-	policy, address := w.policyOf(fn)
-	way := network.New(network.Options{Policy: policy, Address: address, Connect: w.dialer.Connect, Resolve: w.dialer.Addresses})
+	policy, at := w.policyOf(fn)
+	way := network.New(network.Options{
+		Policy: policy, Address: at.Address, Connect: w.dialer.Connect, Resolve: w.dialer.Addresses, Record: w.recorder(fn, at),
+	})
 	w.mu.Lock()
 	w.all[way] = struct{}{}
 	w.mu.Unlock()
-	return &egress.Network{Egress: way, Address: address}, func() {
+	return &egress.Network{Egress: way, Address: at.Address}, func() {
 		w.mu.Lock()
 		delete(w.all, way)
 		w.mu.Unlock()
@@ -83,7 +84,7 @@ func (w *ways) of(fn *invoke.Function) (*egress.Network, func()) {
 
 // policyOf is what decides on the flows of a cell: the network of one of its
 // function's interfaces, or the function's tag.
-func (w *ways) policyOf(fn *invoke.Function) (func(context.Context) (*netpolicy.Policy, error), netip.Addr) {
+func (w *ways) policyOf(fn *invoke.Function) (func(context.Context) (*netpolicy.Policy, error), invoke.Interface) {
 	if fn.Network.Internet {
 		open := netpolicy.Open(w.own)
 		return func(ctx context.Context) (*netpolicy.Policy, error) {
@@ -92,12 +93,27 @@ func (w *ways) policyOf(fn *invoke.Function) (func(context.Context) (*netpolicy.
 				return netpolicy.Closed(), err
 			}
 			return open, nil
-		}, egress.DefaultAddress
+		}, invoke.Interface{Address: egress.DefaultAddress}
 	}
 	if len(fn.Network.Interfaces) == 0 {
-		return func(context.Context) (*netpolicy.Policy, error) { return netpolicy.Closed(), nil }, egress.DefaultAddress
+		return func(context.Context) (*netpolicy.Policy, error) { return netpolicy.Closed(), nil }, invoke.Interface{Address: egress.DefaultAddress}
 	}
 	at := fn.Network.Interfaces[rand.IntN(len(fn.Network.Interfaces))]
 	live := w.node.network.Live(ec2.Place{Account: fn.Account, Region: fn.Region, Subnet: at.Subnet, Groups: fn.Network.Groups}, w.own)
-	return live.Policy, at.Address
+	return live.Policy, at
+}
+
+// recorder has what becomes of the flows of an interface in its flow logs; what
+// has no interface has none.
+func (w *ways) recorder(fn *invoke.Function, at invoke.Interface) func(network.Flow) {
+	if at.ID == "" {
+		return nil
+	}
+	return func(f network.Flow) {
+		w.node.network.Record(ec2.Flow{
+			Account: fn.Account, Region: fn.Region, Interface: at.ID, Subnet: at.Subnet,
+			Protocol: f.Protocol, Local: f.Local, Remote: f.Remote, Verdict: f.Verdict, Began: f.Began, Ended: f.Ended,
+			Sent: f.Sent, Received: f.Received, Writes: f.Writes, Reads: f.Reads,
+		})
+	}
 }

@@ -21,6 +21,7 @@ var operations = [...]*awsapi.Operation{
 	&opCreateDefaultSubnet,
 	&opCreateDefaultVpc,
 	&opCreateEgressOnlyInternetGateway,
+	&opCreateFlowLogs,
 	&opCreateInternetGateway,
 	&opCreateManagedPrefixList,
 	&opCreateNetworkAcl,
@@ -33,6 +34,7 @@ var operations = [...]*awsapi.Operation{
 	&opCreateTags,
 	&opCreateVpc,
 	&opDeleteEgressOnlyInternetGateway,
+	&opDeleteFlowLogs,
 	&opDeleteInternetGateway,
 	&opDeleteManagedPrefixList,
 	&opDeleteNetworkAcl,
@@ -47,6 +49,7 @@ var operations = [...]*awsapi.Operation{
 	&opDescribeAccountAttributes,
 	&opDescribeAvailabilityZones,
 	&opDescribeEgressOnlyInternetGateways,
+	&opDescribeFlowLogs,
 	&opDescribeInternetGateways,
 	&opDescribeManagedPrefixLists,
 	&opDescribeNetworkAcls,
@@ -88,6 +91,7 @@ var (
 	opCreateDefaultSubnet                        = awsapi.Operation{Name: "CreateDefaultSubnet", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreateDefaultSubnetRequest, Output: &shapeCreateDefaultSubnetResult}
 	opCreateDefaultVpc                           = awsapi.Operation{Name: "CreateDefaultVpc", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreateDefaultVpcRequest, Output: &shapeCreateDefaultVpcResult}
 	opCreateEgressOnlyInternetGateway            = awsapi.Operation{Name: "CreateEgressOnlyInternetGateway", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreateEgressOnlyInternetGatewayRequest, Output: &shapeCreateEgressOnlyInternetGatewayResult}
+	opCreateFlowLogs                             = awsapi.Operation{Name: "CreateFlowLogs", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreateFlowLogsRequest, Output: &shapeCreateFlowLogsResult}
 	opCreateInternetGateway                      = awsapi.Operation{Name: "CreateInternetGateway", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreateInternetGatewayRequest, Output: &shapeCreateInternetGatewayResult}
 	opCreateManagedPrefixList                    = awsapi.Operation{Name: "CreateManagedPrefixList", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreateManagedPrefixListRequest, Output: &shapeCreateManagedPrefixListResult}
 	opCreateNetworkAcl                           = awsapi.Operation{Name: "CreateNetworkAcl", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreateNetworkAclRequest, Output: &shapeCreateNetworkAclResult}
@@ -100,6 +104,7 @@ var (
 	opCreateTags                                 = awsapi.Operation{Name: "CreateTags", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreateTagsRequest}
 	opCreateVpc                                  = awsapi.Operation{Name: "CreateVpc", Service: &Service, Method: "POST", URI: "/", Input: &shapeCreateVpcRequest, Output: &shapeCreateVpcResult}
 	opDeleteEgressOnlyInternetGateway            = awsapi.Operation{Name: "DeleteEgressOnlyInternetGateway", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeleteEgressOnlyInternetGatewayRequest, Output: &shapeDeleteEgressOnlyInternetGatewayResult}
+	opDeleteFlowLogs                             = awsapi.Operation{Name: "DeleteFlowLogs", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeleteFlowLogsRequest, Output: &shapeDeleteFlowLogsResult}
 	opDeleteInternetGateway                      = awsapi.Operation{Name: "DeleteInternetGateway", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeleteInternetGatewayRequest}
 	opDeleteManagedPrefixList                    = awsapi.Operation{Name: "DeleteManagedPrefixList", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeleteManagedPrefixListRequest, Output: &shapeDeleteManagedPrefixListResult}
 	opDeleteNetworkAcl                           = awsapi.Operation{Name: "DeleteNetworkAcl", Service: &Service, Method: "POST", URI: "/", Input: &shapeDeleteNetworkAclRequest}
@@ -114,6 +119,7 @@ var (
 	opDescribeAccountAttributes                  = awsapi.Operation{Name: "DescribeAccountAttributes", Service: &Service, Method: "POST", URI: "/", Input: &shapeDescribeAccountAttributesRequest, Output: &shapeDescribeAccountAttributesResult}
 	opDescribeAvailabilityZones                  = awsapi.Operation{Name: "DescribeAvailabilityZones", Service: &Service, Method: "POST", URI: "/", Input: &shapeDescribeAvailabilityZonesRequest, Output: &shapeDescribeAvailabilityZonesResult}
 	opDescribeEgressOnlyInternetGateways         = awsapi.Operation{Name: "DescribeEgressOnlyInternetGateways", Service: &Service, Method: "POST", URI: "/", Input: &shapeDescribeEgressOnlyInternetGatewaysRequest, Output: &shapeDescribeEgressOnlyInternetGatewaysResult}
+	opDescribeFlowLogs                           = awsapi.Operation{Name: "DescribeFlowLogs", Service: &Service, Method: "POST", URI: "/", Input: &shapeDescribeFlowLogsRequest, Output: &shapeDescribeFlowLogsResult}
 	opDescribeInternetGateways                   = awsapi.Operation{Name: "DescribeInternetGateways", Service: &Service, Method: "POST", URI: "/", Input: &shapeDescribeInternetGatewaysRequest, Output: &shapeDescribeInternetGatewaysResult}
 	opDescribeManagedPrefixLists                 = awsapi.Operation{Name: "DescribeManagedPrefixLists", Service: &Service, Method: "POST", URI: "/", Input: &shapeDescribeManagedPrefixListsRequest, Output: &shapeDescribeManagedPrefixListsResult}
 	opDescribeNetworkAcls                        = awsapi.Operation{Name: "DescribeNetworkAcls", Service: &Service, Method: "POST", URI: "/", Input: &shapeDescribeNetworkAclsRequest, Output: &shapeDescribeNetworkAclsResult}
@@ -155,6 +161,7 @@ var (
 	OpCreateDefaultSubnet                        = awsapi.Op[CreateDefaultSubnetRequest, CreateDefaultSubnetResult]{Operation: &opCreateDefaultSubnet}
 	OpCreateDefaultVpc                           = awsapi.Op[CreateDefaultVpcRequest, CreateDefaultVpcResult]{Operation: &opCreateDefaultVpc}
 	OpCreateEgressOnlyInternetGateway            = awsapi.Op[CreateEgressOnlyInternetGatewayRequest, CreateEgressOnlyInternetGatewayResult]{Operation: &opCreateEgressOnlyInternetGateway}
+	OpCreateFlowLogs                             = awsapi.Op[CreateFlowLogsRequest, CreateFlowLogsResult]{Operation: &opCreateFlowLogs}
 	OpCreateInternetGateway                      = awsapi.Op[CreateInternetGatewayRequest, CreateInternetGatewayResult]{Operation: &opCreateInternetGateway}
 	OpCreateManagedPrefixList                    = awsapi.Op[CreateManagedPrefixListRequest, CreateManagedPrefixListResult]{Operation: &opCreateManagedPrefixList}
 	OpCreateNetworkAcl                           = awsapi.Op[CreateNetworkAclRequest, CreateNetworkAclResult]{Operation: &opCreateNetworkAcl}
@@ -167,6 +174,7 @@ var (
 	OpCreateTags                                 = awsapi.Op[CreateTagsRequest, awsapi.None]{Operation: &opCreateTags}
 	OpCreateVpc                                  = awsapi.Op[CreateVpcRequest, CreateVpcResult]{Operation: &opCreateVpc}
 	OpDeleteEgressOnlyInternetGateway            = awsapi.Op[DeleteEgressOnlyInternetGatewayRequest, DeleteEgressOnlyInternetGatewayResult]{Operation: &opDeleteEgressOnlyInternetGateway}
+	OpDeleteFlowLogs                             = awsapi.Op[DeleteFlowLogsRequest, DeleteFlowLogsResult]{Operation: &opDeleteFlowLogs}
 	OpDeleteInternetGateway                      = awsapi.Op[DeleteInternetGatewayRequest, awsapi.None]{Operation: &opDeleteInternetGateway}
 	OpDeleteManagedPrefixList                    = awsapi.Op[DeleteManagedPrefixListRequest, DeleteManagedPrefixListResult]{Operation: &opDeleteManagedPrefixList}
 	OpDeleteNetworkAcl                           = awsapi.Op[DeleteNetworkAclRequest, awsapi.None]{Operation: &opDeleteNetworkAcl}
@@ -181,6 +189,7 @@ var (
 	OpDescribeAccountAttributes                  = awsapi.Op[DescribeAccountAttributesRequest, DescribeAccountAttributesResult]{Operation: &opDescribeAccountAttributes}
 	OpDescribeAvailabilityZones                  = awsapi.Op[DescribeAvailabilityZonesRequest, DescribeAvailabilityZonesResult]{Operation: &opDescribeAvailabilityZones}
 	OpDescribeEgressOnlyInternetGateways         = awsapi.Op[DescribeEgressOnlyInternetGatewaysRequest, DescribeEgressOnlyInternetGatewaysResult]{Operation: &opDescribeEgressOnlyInternetGateways}
+	OpDescribeFlowLogs                           = awsapi.Op[DescribeFlowLogsRequest, DescribeFlowLogsResult]{Operation: &opDescribeFlowLogs}
 	OpDescribeInternetGateways                   = awsapi.Op[DescribeInternetGatewaysRequest, DescribeInternetGatewaysResult]{Operation: &opDescribeInternetGateways}
 	OpDescribeManagedPrefixLists                 = awsapi.Op[DescribeManagedPrefixListsRequest, DescribeManagedPrefixListsResult]{Operation: &opDescribeManagedPrefixLists}
 	OpDescribeNetworkAcls                        = awsapi.Op[DescribeNetworkAclsRequest, DescribeNetworkAclsResult]{Operation: &opDescribeNetworkAcls}

@@ -159,6 +159,27 @@ var (
 		{Name: "ClientToken", Shape: &shapeString, LocationName: "clientToken"},
 		{Name: "EgressOnlyInternetGateway", Shape: &shapeEgressOnlyInternetGateway, LocationName: "egressOnlyInternetGateway"},
 	}}
+	shapeCreateFlowLogsRequest = awsapi.Shape{Name: "CreateFlowLogsRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "DryRun", Shape: &shapeBoolean},
+		{Name: "ClientToken", Shape: &shapeString},
+		{Name: "DeliverLogsPermissionArn", Shape: &shapeString},
+		{Name: "DeliverCrossAccountRole", Shape: &shapeString},
+		{Name: "LogGroupName", Shape: &shapeString},
+		{Name: "ResourceIds", Shape: &shapeFlowLogResourceIds, Traits: awsapi.Required, LocationName: "ResourceId"},
+		{Name: "ResourceType", Shape: &shapeFlowLogsResourceType, Traits: awsapi.Required},
+		{Name: "TrafficType", Shape: &shapeTrafficType},
+		{Name: "LogDestinationType", Shape: &shapeLogDestinationType},
+		{Name: "LogDestination", Shape: &shapeString},
+		{Name: "LogFormat", Shape: &shapeString},
+		{Name: "TagSpecifications", Shape: &shapeTagSpecificationList, LocationName: "TagSpecification"},
+		{Name: "MaxAggregationInterval", Shape: &shapeInteger},
+		{Name: "DestinationOptions", Shape: &shapeDestinationOptionsRequest},
+	}}
+	shapeCreateFlowLogsResult = awsapi.Shape{Name: "CreateFlowLogsResult", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "ClientToken", Shape: &shapeString, LocationName: "clientToken"},
+		{Name: "FlowLogIds", Shape: &shapeValueStringList, LocationName: "flowLogIdSet"},
+		{Name: "Unsuccessful", Shape: &shapeUnsuccessfulItemSet, LocationName: "unsuccessful"},
+	}}
 	shapeCreateInternetGatewayRequest = awsapi.Shape{Name: "CreateInternetGatewayRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "TagSpecifications", Shape: &shapeTagSpecificationList, LocationName: "TagSpecification"},
 		{Name: "DryRun", Shape: &shapeBoolean, LocationName: "dryRun"},
@@ -314,6 +335,13 @@ var (
 	shapeDeleteEgressOnlyInternetGatewayResult = awsapi.Shape{Name: "DeleteEgressOnlyInternetGatewayResult", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "ReturnCode", Shape: &shapeBoolean, LocationName: "returnCode"},
 	}}
+	shapeDeleteFlowLogsRequest = awsapi.Shape{Name: "DeleteFlowLogsRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "DryRun", Shape: &shapeBoolean},
+		{Name: "FlowLogIds", Shape: &shapeFlowLogIdList, Traits: awsapi.Required, LocationName: "FlowLogId"},
+	}}
+	shapeDeleteFlowLogsResult = awsapi.Shape{Name: "DeleteFlowLogsResult", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "Unsuccessful", Shape: &shapeUnsuccessfulItemSet, LocationName: "unsuccessful"},
+	}}
 	shapeDeleteInternetGatewayRequest = awsapi.Shape{Name: "DeleteInternetGatewayRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "DryRun", Shape: &shapeBoolean, LocationName: "dryRun"},
 		{Name: "InternetGatewayId", Shape: &shapeInternetGatewayId, Traits: awsapi.Required, LocationName: "internetGatewayId"},
@@ -395,6 +423,17 @@ var (
 	}}
 	shapeDescribeEgressOnlyInternetGatewaysResult = awsapi.Shape{Name: "DescribeEgressOnlyInternetGatewaysResult", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "EgressOnlyInternetGateways", Shape: &shapeEgressOnlyInternetGatewayList, LocationName: "egressOnlyInternetGatewaySet"},
+		{Name: "NextToken", Shape: &shapeString, LocationName: "nextToken"},
+	}}
+	shapeDescribeFlowLogsRequest = awsapi.Shape{Name: "DescribeFlowLogsRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "DryRun", Shape: &shapeBoolean},
+		{Name: "Filter", Shape: &shapeFilterList},
+		{Name: "FlowLogIds", Shape: &shapeFlowLogIdList, LocationName: "FlowLogId"},
+		{Name: "MaxResults", Shape: &shapeInteger},
+		{Name: "NextToken", Shape: &shapeString},
+	}}
+	shapeDescribeFlowLogsResult = awsapi.Shape{Name: "DescribeFlowLogsResult", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "FlowLogs", Shape: &shapeFlowLogSet, LocationName: "flowLogSet"},
 		{Name: "NextToken", Shape: &shapeString, LocationName: "nextToken"},
 	}}
 	shapeDescribeInternetGatewaysMaxResults = awsapi.Shape{Name: "DescribeInternetGatewaysMaxResults", Kind: awsapi.KindInteger, Limits: &awsapi.Limits{HasMin: true, Min: 5, HasMax: true, Max: 1000}}
@@ -542,6 +581,17 @@ var (
 		{Name: "Vpcs", Shape: &shapeVpcList, LocationName: "vpcSet"},
 		{Name: "NextToken", Shape: &shapeString, LocationName: "nextToken"},
 	}}
+	shapeDestinationFileFormat     = awsapi.Shape{Name: "DestinationFileFormat", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"plain-text", "parquet"}}}
+	shapeDestinationOptionsRequest = awsapi.Shape{Name: "DestinationOptionsRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "FileFormat", Shape: &shapeDestinationFileFormat},
+		{Name: "HiveCompatiblePartitions", Shape: &shapeBoolean},
+		{Name: "PerHourPartition", Shape: &shapeBoolean},
+	}}
+	shapeDestinationOptionsResponse = awsapi.Shape{Name: "DestinationOptionsResponse", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "FileFormat", Shape: &shapeDestinationFileFormat, LocationName: "fileFormat"},
+		{Name: "HiveCompatiblePartitions", Shape: &shapeBoolean, LocationName: "hiveCompatiblePartitions"},
+		{Name: "PerHourPartition", Shape: &shapeBoolean, LocationName: "perHourPartition"},
+	}}
 	shapeDetachInternetGatewayRequest = awsapi.Shape{Name: "DetachInternetGatewayRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "DryRun", Shape: &shapeBoolean, LocationName: "dryRun"},
 		{Name: "InternetGatewayId", Shape: &shapeInternetGatewayId, Traits: awsapi.Required, LocationName: "internetGatewayId"},
@@ -578,7 +628,30 @@ var (
 		{Name: "Name", Shape: &shapeString},
 		{Name: "Values", Shape: &shapeValueStringList, LocationName: "Value"},
 	}}
-	shapeFilterList                         = awsapi.Shape{Name: "FilterList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeFilter, LocationName: "Filter"}}
+	shapeFilterList = awsapi.Shape{Name: "FilterList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeFilter, LocationName: "Filter"}}
+	shapeFlowLog    = awsapi.Shape{Name: "FlowLog", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "CreationTime", Shape: &shapeMillisecondDateTime, LocationName: "creationTime"},
+		{Name: "DeliverLogsErrorMessage", Shape: &shapeString, LocationName: "deliverLogsErrorMessage"},
+		{Name: "DeliverLogsPermissionArn", Shape: &shapeString, LocationName: "deliverLogsPermissionArn"},
+		{Name: "DeliverCrossAccountRole", Shape: &shapeString, LocationName: "deliverCrossAccountRole"},
+		{Name: "DeliverLogsStatus", Shape: &shapeString, LocationName: "deliverLogsStatus"},
+		{Name: "FlowLogId", Shape: &shapeString, LocationName: "flowLogId"},
+		{Name: "FlowLogStatus", Shape: &shapeString, LocationName: "flowLogStatus"},
+		{Name: "LogGroupName", Shape: &shapeString, LocationName: "logGroupName"},
+		{Name: "ResourceId", Shape: &shapeString, LocationName: "resourceId"},
+		{Name: "TrafficType", Shape: &shapeTrafficType, LocationName: "trafficType"},
+		{Name: "LogDestinationType", Shape: &shapeLogDestinationType, LocationName: "logDestinationType"},
+		{Name: "LogDestination", Shape: &shapeString, LocationName: "logDestination"},
+		{Name: "LogFormat", Shape: &shapeString, LocationName: "logFormat"},
+		{Name: "Tags", Shape: &shapeTagList, LocationName: "tagSet"},
+		{Name: "MaxAggregationInterval", Shape: &shapeInteger, LocationName: "maxAggregationInterval"},
+		{Name: "DestinationOptions", Shape: &shapeDestinationOptionsResponse, LocationName: "destinationOptions"},
+	}}
+	shapeFlowLogIdList                      = awsapi.Shape{Name: "FlowLogIdList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeVpcFlowLogId, LocationName: "item"}}
+	shapeFlowLogResourceId                  = awsapi.Shape{Name: "FlowLogResourceId", Kind: awsapi.KindString}
+	shapeFlowLogResourceIds                 = awsapi.Shape{Name: "FlowLogResourceIds", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeFlowLogResourceId, LocationName: "item"}}
+	shapeFlowLogSet                         = awsapi.Shape{Name: "FlowLogSet", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeFlowLog, LocationName: "item"}}
+	shapeFlowLogsResourceType               = awsapi.Shape{Name: "FlowLogsResourceType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"VPC", "Subnet", "NetworkInterface", "TransitGateway", "TransitGatewayAttachment"}}}
 	shapeGetManagedPrefixListEntriesRequest = awsapi.Shape{Name: "GetManagedPrefixListEntriesRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "DryRun", Shape: &shapeBoolean},
 		{Name: "PrefixListId", Shape: &shapePrefixListResourceId, Traits: awsapi.Required},
@@ -661,10 +734,11 @@ var (
 		{Name: "CidrIpv6", Shape: &shapeString, LocationName: "cidrIpv6"},
 		{Name: "Description", Shape: &shapeString, LocationName: "description"},
 	}}
-	shapeIpv6RangeList     = awsapi.Shape{Name: "Ipv6RangeList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeIpv6Range, LocationName: "item"}}
-	shapeLocalGatewayId    = awsapi.Shape{Name: "LocalGatewayId", Kind: awsapi.KindString}
-	shapeLong              = awsapi.Shape{Name: "Long", Kind: awsapi.KindLong}
-	shapeManagedPrefixList = awsapi.Shape{Name: "ManagedPrefixList", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+	shapeIpv6RangeList      = awsapi.Shape{Name: "Ipv6RangeList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeIpv6Range, LocationName: "item"}}
+	shapeLocalGatewayId     = awsapi.Shape{Name: "LocalGatewayId", Kind: awsapi.KindString}
+	shapeLogDestinationType = awsapi.Shape{Name: "LogDestinationType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"cloud-watch-logs", "s3", "kinesis-data-firehose"}}}
+	shapeLong               = awsapi.Shape{Name: "Long", Kind: awsapi.KindLong}
+	shapeManagedPrefixList  = awsapi.Shape{Name: "ManagedPrefixList", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "PrefixListId", Shape: &shapePrefixListResourceId, LocationName: "prefixListId"},
 		{Name: "AddressFamily", Shape: &shapeString, LocationName: "addressFamily"},
 		{Name: "State", Shape: &shapePrefixListState, LocationName: "state"},
@@ -677,6 +751,7 @@ var (
 		{Name: "OwnerId", Shape: &shapeString, LocationName: "ownerId"},
 	}}
 	shapeManagedPrefixListSet           = awsapi.Shape{Name: "ManagedPrefixListSet", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeManagedPrefixList, LocationName: "item"}}
+	shapeMillisecondDateTime            = awsapi.Shape{Name: "MillisecondDateTime", Kind: awsapi.KindTimestamp}
 	shapeModifyManagedPrefixListRequest = awsapi.Shape{Name: "ModifyManagedPrefixListRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "DryRun", Shape: &shapeBoolean},
 		{Name: "PrefixListId", Shape: &shapePrefixListResourceId, Traits: awsapi.Required},
@@ -1131,10 +1206,20 @@ var (
 		{Name: "ResourceType", Shape: &shapeResourceType, LocationName: "resourceType"},
 		{Name: "Tags", Shape: &shapeTagList, LocationName: "Tag"},
 	}}
-	shapeTagSpecificationList                             = awsapi.Shape{Name: "TagSpecificationList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeTagSpecification, LocationName: "item"}}
-	shapeTaggableResourceId                               = awsapi.Shape{Name: "TaggableResourceId", Kind: awsapi.KindString}
-	shapeTenancy                                          = awsapi.Shape{Name: "Tenancy", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"default", "dedicated", "host"}}}
-	shapeTransitGatewayId                                 = awsapi.Shape{Name: "TransitGatewayId", Kind: awsapi.KindString}
+	shapeTagSpecificationList = awsapi.Shape{Name: "TagSpecificationList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeTagSpecification, LocationName: "item"}}
+	shapeTaggableResourceId   = awsapi.Shape{Name: "TaggableResourceId", Kind: awsapi.KindString}
+	shapeTenancy              = awsapi.Shape{Name: "Tenancy", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"default", "dedicated", "host"}}}
+	shapeTrafficType          = awsapi.Shape{Name: "TrafficType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"ACCEPT", "REJECT", "ALL"}}}
+	shapeTransitGatewayId     = awsapi.Shape{Name: "TransitGatewayId", Kind: awsapi.KindString}
+	shapeUnsuccessfulItem     = awsapi.Shape{Name: "UnsuccessfulItem", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "Error", Shape: &shapeUnsuccessfulItemError, LocationName: "error"},
+		{Name: "ResourceId", Shape: &shapeString, LocationName: "resourceId"},
+	}}
+	shapeUnsuccessfulItemError = awsapi.Shape{Name: "UnsuccessfulItemError", Kind: awsapi.KindStructure, Members: []awsapi.Member{
+		{Name: "Code", Shape: &shapeString, LocationName: "code"},
+		{Name: "Message", Shape: &shapeString, LocationName: "message"},
+	}}
+	shapeUnsuccessfulItemSet                              = awsapi.Shape{Name: "UnsuccessfulItemSet", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeUnsuccessfulItem, LocationName: "item"}}
 	shapeUpdateSecurityGroupRuleDescriptionsEgressRequest = awsapi.Shape{Name: "UpdateSecurityGroupRuleDescriptionsEgressRequest", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "DryRun", Shape: &shapeBoolean},
 		{Name: "GroupId", Shape: &shapeSecurityGroupId},
@@ -1192,6 +1277,7 @@ var (
 	}}
 	shapeVpcCidrBlockStateCode       = awsapi.Shape{Name: "VpcCidrBlockStateCode", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"associating", "associated", "disassociating", "disassociated", "failing", "failed"}}}
 	shapeVpcEndpointId               = awsapi.Shape{Name: "VpcEndpointId", Kind: awsapi.KindString}
+	shapeVpcFlowLogId                = awsapi.Shape{Name: "VpcFlowLogId", Kind: awsapi.KindString}
 	shapeVpcId                       = awsapi.Shape{Name: "VpcId", Kind: awsapi.KindString}
 	shapeVpcIdStringList             = awsapi.Shape{Name: "VpcIdStringList", Kind: awsapi.KindList, Elem: &awsapi.Member{Shape: &shapeVpcId, LocationName: "VpcId"}}
 	shapeVpcIpv6CidrBlockAssociation = awsapi.Shape{Name: "VpcIpv6CidrBlockAssociation", Kind: awsapi.KindStructure, Members: []awsapi.Member{

@@ -169,6 +169,29 @@ type CreateEgressOnlyInternetGatewayResult struct {
 	EgressOnlyInternetGateway *EgressOnlyInternetGateway
 }
 
+type CreateFlowLogsRequest struct {
+	DryRun                   *bool
+	ClientToken              *string
+	DeliverLogsPermissionArn *string
+	DeliverCrossAccountRole  *string
+	LogGroupName             *string
+	ResourceIds              []string
+	ResourceType             *string
+	TrafficType              *string
+	LogDestinationType       *string
+	LogDestination           *string
+	LogFormat                *string
+	TagSpecifications        []*TagSpecification
+	MaxAggregationInterval   *int64
+	DestinationOptions       *DestinationOptionsRequest
+}
+
+type CreateFlowLogsResult struct {
+	ClientToken  *string
+	FlowLogIds   []string
+	Unsuccessful []*UnsuccessfulItem
+}
+
 type CreateInternetGatewayRequest struct {
 	TagSpecifications []*TagSpecification
 	DryRun            *bool
@@ -345,6 +368,15 @@ type DeleteEgressOnlyInternetGatewayResult struct {
 	ReturnCode *bool
 }
 
+type DeleteFlowLogsRequest struct {
+	DryRun     *bool
+	FlowLogIds []string
+}
+
+type DeleteFlowLogsResult struct {
+	Unsuccessful []*UnsuccessfulItem
+}
+
 type DeleteInternetGatewayRequest struct {
 	DryRun            *bool
 	InternetGatewayId *string
@@ -443,6 +475,19 @@ type DescribeEgressOnlyInternetGatewaysRequest struct {
 type DescribeEgressOnlyInternetGatewaysResult struct {
 	EgressOnlyInternetGateways []*EgressOnlyInternetGateway
 	NextToken                  *string
+}
+
+type DescribeFlowLogsRequest struct {
+	DryRun     *bool
+	Filter     []*Filter
+	FlowLogIds []string
+	MaxResults *int64
+	NextToken  *string
+}
+
+type DescribeFlowLogsResult struct {
+	FlowLogs  []*FlowLog
+	NextToken *string
 }
 
 type DescribeInternetGatewaysRequest struct {
@@ -608,6 +653,18 @@ type DescribeVpcsResult struct {
 	NextToken *string
 }
 
+type DestinationOptionsRequest struct {
+	FileFormat               *string
+	HiveCompatiblePartitions *bool
+	PerHourPartition         *bool
+}
+
+type DestinationOptionsResponse struct {
+	FileFormat               *string
+	HiveCompatiblePartitions *bool
+	PerHourPartition         *bool
+}
+
 type DetachInternetGatewayRequest struct {
 	DryRun            *bool
 	InternetGatewayId *string
@@ -647,6 +704,25 @@ type EnaSrdUdpSpecification struct {
 type Filter struct {
 	Name   *string
 	Values []string
+}
+
+type FlowLog struct {
+	CreationTime             *time.Time
+	DeliverLogsErrorMessage  *string
+	DeliverLogsPermissionArn *string
+	DeliverCrossAccountRole  *string
+	DeliverLogsStatus        *string
+	FlowLogId                *string
+	FlowLogStatus            *string
+	LogGroupName             *string
+	ResourceId               *string
+	TrafficType              *string
+	LogDestinationType       *string
+	LogDestination           *string
+	LogFormat                *string
+	Tags                     []*Tag
+	MaxAggregationInterval   *int64
+	DestinationOptions       *DestinationOptionsResponse
 }
 
 type GetManagedPrefixListEntriesRequest struct {
@@ -1179,6 +1255,16 @@ type TagDescription struct {
 type TagSpecification struct {
 	ResourceType *string
 	Tags         []*Tag
+}
+
+type UnsuccessfulItem struct {
+	Error      *UnsuccessfulItemError
+	ResourceId *string
+}
+
+type UnsuccessfulItemError struct {
+	Code    *string
+	Message *string
 }
 
 type UpdateSecurityGroupRuleDescriptionsEgressRequest struct {

@@ -9,6 +9,8 @@ import (
 
 	"cloister/internal/awsapi"
 	api "cloister/internal/awsapi/ec2"
+	logsapi "cloister/internal/awsapi/logs"
+	stsapi "cloister/internal/awsapi/sts"
 	"cloister/internal/door"
 	"cloister/internal/door/doortest"
 )
@@ -30,7 +32,7 @@ type harness struct {
 func newHarness(t testing.TB) *harness {
 	t.Helper()
 	h := &harness{t: t}
-	h.Harness = doortest.New(t, []*awsapi.Service{&api.Service}, func(_ *doortest.Harness, c *door.Config) {
+	h.Harness = doortest.New(t, []*awsapi.Service{&api.Service, &stsapi.Service, &logsapi.Service}, func(_ *doortest.Harness, c *door.Config) {
 		c.Now = func() time.Time { return start }
 	})
 	h.root = h.Root()

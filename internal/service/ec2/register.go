@@ -13,6 +13,7 @@ func (s *Service) Register(d *door.Door) {
 	s.registerACLs()
 	s.registerPrefixLists()
 	s.registerIfaces()
+	s.registerFlowLogs()
 	s.registerTags()
 	s.registerRegions()
 }

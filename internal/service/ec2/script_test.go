@@ -19,7 +19,7 @@ import (
 // a part of the default network, $next$ for the token of the answer before, and
 // "> sg1 = …" has $sg1$ stand for the first id in the answer that begins with sg. REWRITE=1 writes the answers anew.
 func TestScripts(t *testing.T) {
-	doortest.PlayFiles(t, 5, func(t *testing.T, script string) string {
+	doortest.PlayFiles(t, 6, func(t *testing.T, script string) string {
 		h := newHarness(t)
 		p := &player{harness: h, who: h.root, words: map[string]string{}}
 		for _, prefix := range []string{"vpc", "sg", "acl", "rtb", "igw", "subnet", "rtbassoc", "vpc-cidr-assoc"} {

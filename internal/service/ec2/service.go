@@ -25,13 +25,15 @@ type Service struct {
 	// before the service answers, or nil for none.
 	InUse func(r store.Reader, account, region, id string) (bool, error)
 
+	delivery *delivery
+
 	mu       sync.Mutex
 	watchers []func()
 }
 
-// New makes the service.
+// New makes the service. Run delivers its flow logs.
 func New(db *store.DB) *Service {
-	s := &Service{db: db, now: time.Now, newID: newID}
+	s := &Service{db: db, now: time.Now, newID: newID, delivery: newDelivery()}
 	for _, table := range tables {
 		db.Subscribe(table, func(store.Change) { s.changed() })
 	}

@@ -48,11 +48,6 @@ type nat struct {
 	Subnet, Allocation, Public, Private, Interface string
 }
 
-type address struct {
-	Head
-	IP string
-}
-
 type group struct {
 	Head
 	Name, Description string
@@ -128,7 +123,6 @@ type flowLog struct {
 	Role     string
 	Format   string
 	Interval int64
-	Error    string // of the last delivery
 }
 
 var (
@@ -144,8 +138,6 @@ var (
 		malformed: "InvalidEgressOnlyInternetGatewayId.Malformed", missing: "InvalidGatewayID.NotFound", text: "The gateway ID '%s' does not exist"})
 	nats = define[nat](&class{name: "natgateway", prefix: "nat",
 		malformed: "NatGatewayMalformed", missing: "NatGatewayNotFound", text: "The Nat Gateway %s was not found"})
-	addresses = define[address](&class{name: "elastic-ip", prefix: "eipalloc", idKey: "ec2:allocationid",
-		malformed: "InvalidAllocationID.Malformed", missing: "InvalidAllocationID.NotFound", text: "The allocation ID '%s' does not exist"})
 	groups = define[group](&class{name: "security-group", prefix: "sg", idKey: "ec2:securitygroupid",
 		malformed: "InvalidGroupId.Malformed", missing: "InvalidGroup.NotFound", text: "The security group '%s' does not exist"})
 	prefixLists = define[prefixList](&class{name: "prefix-list", prefix: "pl",
