@@ -30,6 +30,7 @@ var layers = []Layer{
 	{Name: child.LayerLandlock, Gives: "a second lock on files, by other code than mounts; signals and abstract sockets stay in the cell"},
 	{Name: child.LayerKeyring, Gives: "no key of the node's session can be searched"},
 	{Name: child.LayerTime, Gives: "clocks since boot start at the cell's start: how long the host runs is not shown"},
+	{Name: child.LayerTunnel, Gives: "a cell can be given a network, every connection of which ends in the node and is decided on there"},
 }
 
 // Probe reports every layer, found by building a throwaway cell and looking at
@@ -78,5 +79,6 @@ var advice = map[string]string{
 	child.LayerUser:     "; allow user namespaces: sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns; in a container run it with --privileged or on the host",
 	child.LayerProc:     "; in a container the runtime covers parts of /proc: run it with --security-opt systempaths=unconfined, or on the host",
 	child.LayerMemory:   "; the node needs control groups with the controllers memory, cpu and pids, as root or delegated (systemd: Delegate=yes)",
+	child.LayerTunnel:   tunnelAdvice + "; until then functions have no network",
 	child.LayerLandlock: "; files are still protected by the mounts",
 }

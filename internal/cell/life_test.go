@@ -275,6 +275,13 @@ func TestCellsEndWithTheSpawner(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := children(h.sp.pid)
+	for range 500 { // the probe's cell is still ending
+		if len(first) == 1 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+		first = children(h.sp.pid)
+	}
 	if len(first) != 1 {
 		t.Fatalf("children of the spawner: %v", first)
 	}

@@ -62,6 +62,7 @@ func (e *ExecError) Unwrap() error { return e.Err }
 type TunnelError struct{ Reason string }
 
 func (e *TunnelError) Error() string {
-	return "this machine can not give a cell a network: " + e.Reason +
-		"; the node needs the device /dev/net/tun: load the module tun, in a container add the device, without root make it readable and writable by everybody"
+	return "this machine can not give a cell a network: " + e.Reason + tunnelAdvice
 }
+
+const tunnelAdvice = "; the node needs the device /dev/net/tun: load the module tun, in a container add the device, without root make it readable and writable by everybody"

@@ -13,9 +13,9 @@ type Op uint64
 // OpAssign, OpProbe or OpBoot, and after the latter OpAssign.
 const (
 	OpMake   Op = iota + 1 // make an empty cell
-	OpAssign               // give it its work; files: stdout, stderr, and to the stage, with Tunnel, the third of tunnelFile, then the binds
+	OpAssign               // give it its work; files: stdout, stderr, and to the stage, with Tunnel, the one of tunnelFile, then the binds
 	OpKill                 // end it
-	OpProbe                // report the layers, under Filter; the stage runs nothing then
+	OpProbe                // report the layers, under Filter; the stage runs nothing then; files: to the stage, the one of tunnelFile
 	OpBoot                 // make a cell whose program waits for its work; files: stdout, stderr, to the stage then the binds
 )
 

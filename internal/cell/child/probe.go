@@ -24,7 +24,7 @@ var namespaceFiles = []struct {
 
 // probe builds a cell that runs nothing and reports what is in force in it.
 func (s *spawner) probe(id uint64, filter string) {
-	o := Order{Op: OpProbe, ID: id, Filter: filter, Limits: Limits{Memory: 64 << 20, CPUMillis: 1000, Pids: 64, Tmp: 1 << 20}, Env: ownNamespaces()}
+	o := Order{Op: OpProbe, ID: id, Filter: filter, Limits: Limits{Memory: 64 << 20, CPUMillis: 1000, Pids: 64, Tmp: 1 << 20}, Env: ownNamespaces(), Tunnel: Tunnel{IP4: "\xc0\x00\x00\x02", MTU: 1500}}
 	c := s.add(id)
 	s.make(c)
 	ev := &Event{Kind: EventReport, ID: id}

@@ -106,15 +106,32 @@ func (s *stage) optional(layer string, err, none error) error {
 // tunnel makes the cell's way out, if it has one, and takes its device off the
 // files of the order.
 func (s *stage) tunnel() error {
-	if !s.order.Tunnel.Wanted() || s.order.Op != OpAssign {
+	if !s.order.Tunnel.Wanted() {
 		return nil
 	}
-	if len(s.files) < 3 {
+	at := 2
+	if s.order.Op == OpProbe { // it has no output
+		at = 0
+	}
+	if len(s.files) <= at {
 		return errMessage
 	}
-	fd := s.files[2]
-	s.files = append(s.files[:2:2], s.files[3:]...)
-	fd, err := openTunnel(fd)
+	fd := s.files[at]
+	s.files = append(s.files[:at:at], s.files[at+1:]...)
+	err := s.makeTunnel(fd)
+	if s.order.Op != OpProbe {
+		return err
+	}
+	closeAll(s.out) // now, so that the end of this cell does not wait for it
+	s.out = nil
+	if err != nil {
+		s.found = append(s.found, Found{Layer: LayerTunnel, Reason: err.Error()})
+	}
+	return nil
+}
+
+func (s *stage) makeTunnel(sent int) error {
+	fd, err := openTunnel(sent)
 	if err != nil {
 		return err
 	}
