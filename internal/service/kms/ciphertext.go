@@ -110,11 +110,24 @@ func (s *Service) decrypt(ctx context.Context, k *key, h head, blob []byte, encr
 	case err != nil && !gone(err):
 		return nil, unavailable(k, err)
 	}
-	plaintext, err := aead.Open(nil, blob[headSize:], additional(h.bytes, encryptionContext))
+	return s.tryOpening(aead, h.bytes, blob, encryptionContext)
+}
+
+// tryOpening is the work that every ciphertext costs, whatever is wrong with it.
+func (s *Service) tryOpening(aead *seal.AEAD, head, blob []byte, encryptionContext map[string]string) ([]byte, error) {
+	s.openings.Add(1)
+	plaintext, err := aead.Open(nil, blob[min(headSize, len(blob)):], additional(head, encryptionContext))
 	if err != nil {
 		return nil, badCiphertext()
 	}
 	return plaintext, nil
+}
+
+// refuse is badCiphertext for one that names no key, after the work that one
+// that names a key costs: its time says nothing of how far a forgery got.
+func (s *Service) refuse(from *source) error {
+	_, err := s.tryOpening(nothing, from.blob[:min(headSize, len(from.blob))], from.blob, from.context)
+	return err
 }
 
 // nothing opens nothing that was ever made.

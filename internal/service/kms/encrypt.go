@@ -90,6 +90,15 @@ func (s *Service) opening(c *door.Call, r store.Reader, from *source) (found, do
 	return f, need, err
 }
 
+// opener is the key that was found for the ciphertext.
+func (s *Service) opener(c *door.Call, from *source, doing string) (*key, error) {
+	k, err := s.usable(c, forEncryption, doing)
+	if isBadCiphertext(err) {
+		return nil, s.refuse(from)
+	}
+	return k, err
+}
+
 // open opens the ciphertext under the key that was found.
 func (s *Service) open(c *door.Call, k *key, from *source, dry bool) (plaintext []byte, algorithm string, err error) {
 	if algorithm, err = k.algorithm(from.algorithm, symmetric); err != nil {
@@ -100,7 +109,7 @@ func (s *Service) open(c *door.Call, k *key, from *source, dry bool) (plaintext 
 	}
 	if algorithm == symmetric {
 		if !from.ok {
-			return nil, "", badCiphertext()
+			return nil, "", s.refuse(from)
 		}
 		if from.head.keyID != k.ID || from.head.account != k.Account {
 			return nil, "", incorrectKey()
@@ -131,11 +140,11 @@ func (s *Service) decryptCall(c *door.Call, in *api.DecryptRequest) (*api.Decryp
 	if err := notForEnclaves(in.Recipient); err != nil {
 		return nil, err
 	}
-	k, err := s.usable(c, forEncryption, "Decrypt")
+	from := decryptSource(in)
+	k, err := s.opener(c, &from, "Decrypt")
 	if err != nil {
 		return nil, err
 	}
-	from := decryptSource(in)
 	from.head, from.ok = s.parseHead(from.blob)
 	plaintext, algorithm, err := s.open(c, k, &from, val(in.DryRun))
 	if err != nil {
@@ -186,7 +195,8 @@ func (s *Service) needsOfReEncrypt(c *door.Call, r store.Reader, in *api.ReEncry
 func (s *Service) reEncrypt(c *door.Call, in *api.ReEncryptRequest) (*api.ReEncryptResponse, error) {
 	both := c.Found.(pair)
 	c.Found = both.from
-	source, err := s.usable(c, forEncryption, "ReEncrypt")
+	from := reEncryptSource(in)
+	source, err := s.opener(c, &from, "ReEncrypt")
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +212,6 @@ func (s *Service) reEncrypt(c *door.Call, in *api.ReEncryptRequest) (*api.ReEncr
 	if err := target.takesContext(in.DestinationEncryptionContext); err != nil {
 		return nil, err
 	}
-	from := reEncryptSource(in)
 	from.head, from.ok = s.parseHead(from.blob)
 	plaintext, opened, err := s.open(c, source, &from, val(in.DryRun))
 	if err != nil {

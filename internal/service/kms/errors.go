@@ -31,6 +31,11 @@ func noAlias(a aliasID) error { return fail("NotFoundException", "Alias %s is no
 // AWS says no more either.
 func badCiphertext() error { return fail("InvalidCiphertextException", "") }
 
+func isBadCiphertext(err error) bool {
+	var e *awsapi.Error
+	return errors.As(err, &e) && e.Code == "InvalidCiphertextException"
+}
+
 func incorrectKey() error {
 	return fail("IncorrectKeyException", "The key ID in the request does not identify a CMK that can perform this operation.")
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -58,16 +59,24 @@ func code(err error) string {
 }
 
 // A ciphertext with any bit changed, cut anywhere or longer is refused with the
-// same words, whether the key is named or not.
+// same words and after the same work, one opening, whether the key is named or
+// not, by Decrypt and by ReEncrypt.
 func TestEveryFlippedBitOfACiphertextIsRefused(t *testing.T) {
 	h := newHarness(t)
 	id := h.key(&api.CreateKeyRequest{})
 	blob := do(h, t, api.OpEncrypt, &api.EncryptRequest{KeyId: id, Plaintext: []byte("plaintext")}).CiphertextBlob
 	refused := func(what string, i int, changed []byte) {
 		for _, named := range []*string{nil, id} {
+			before := h.service.openings.Load()
 			_, err := try(h, h.root, api.OpDecrypt, &api.DecryptRequest{CiphertextBlob: changed, KeyId: named})
-			if err == nil || err.Error() != "InvalidCiphertextException: " {
-				t.Fatalf("%s %d, key named: %v: %v", what, i, named != nil, err)
+			_, again := try(h, h.root, api.OpReEncrypt, &api.ReEncryptRequest{CiphertextBlob: changed, SourceKeyId: named, DestinationKeyId: id})
+			for _, err := range []error{err, again} {
+				if err == nil || err.Error() != "InvalidCiphertextException: " {
+					t.Fatalf("%s %d, key named: %v: %v", what, i, named != nil, err)
+				}
+			}
+			if n := h.service.openings.Load() - before; n != 2 {
+				t.Fatalf("%s %d, key named: %v: two calls cost %d openings", what, i, named != nil, n)
 			}
 		}
 	}
@@ -80,6 +89,19 @@ func TestEveryFlippedBitOfACiphertextIsRefused(t *testing.T) {
 		refused("cut at", i, blob[:i])
 	}
 	refused("longer", len(blob), append(bytes.Clone(blob), 0))
+
+	other := do(h, t, api.OpEncrypt, &api.EncryptRequest{KeyId: id, Plaintext: []byte("plaintext"), EncryptionContext: map[string]string{"a": "b"}}).CiphertextBlob
+	refused("another context", 0, other)
+	gone := h.key(&api.CreateKeyRequest{})
+	of := do(h, t, api.OpEncrypt, &api.EncryptRequest{KeyId: gone, Plaintext: []byte("plaintext")}).CiphertextBlob
+	do(h, t, api.OpScheduleKeyDeletion, &api.ScheduleKeyDeletionRequest{KeyId: gone, PendingWindowInDays: ptr(int64(7))})
+	h.now = h.now.Add(8 * 24 * time.Hour)
+	h.sweep()
+	before := h.service.openings.Load()
+	_, err := try(h, h.root, api.OpDecrypt, &api.DecryptRequest{CiphertextBlob: of})
+	if code(err) != "InvalidCiphertextException" || h.service.openings.Load() != before+1 {
+		t.Errorf("of a key that is gone: %v, after %d openings", err, h.service.openings.Load()-before)
+	}
 }
 
 // A stranger who changes a ciphertext learns nothing about keys: what is no

@@ -2,6 +2,7 @@ package kms
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"cloister/internal/audit"
@@ -43,6 +44,8 @@ type Service struct {
 	sweeper *sweeper
 	idOf    func(r store.Reader, arn string) (string, error)
 	door    *door.Door // it decides whether a policy leaves its maker in
+
+	openings atomic.Uint64 // of ciphertexts, real and pretended
 }
 
 // New makes the service and starts its sweeper. Close ends that.
