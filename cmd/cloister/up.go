@@ -42,6 +42,7 @@ its keys, a local CA and the root credential of account ` + node.Account + `.`,
 	flags.BoolVar(&config.Plaintext, "plaintext", false, "serve HTTP instead of HTTPS, on loopback only")
 	keeper.flags(cmd, "root-key-")
 	flags.StringVar(&config.Store, "store", "", "keep state in PostgreSQL (postgres://…) instead of the data directory")
+	flags.BoolVar(&config.AcceptLostKeys, "accept-lost-keys", false, "start although the folder wrapping/ of this store is gone for good: what is under its keys is lost (docs/erasure.md)")
 	flags.StringVar(&config.Region, "region", node.DefaultRegion, "the node's region")
 	flags.StringVar(&config.SMTP, "smtp", "", "send mails by this server: smtps://[USER@]HOST?from=ADDRESS, its password in SMTP_PASSWORD (default: keep them for cloister outbox)")
 	flags.StringVar(&config.PublicURL, "public-url", "", "where the node is reached from outside (https://…): tokens of user pools name it as their issuer")

@@ -19,6 +19,9 @@ type Config struct {
 	Custody   seal.Custody // of the root key; nil: a file in Dir
 	Store     string       // empty: embedded in Dir; postgres://… : PostgreSQL
 	Region    string       // empty: us-east-1
+	// AcceptLostKeys starts a node whose wrapping keys are gone, and with them all
+	// that is under the keys of KMS.
+	AcceptLostKeys bool
 	// AllowOutgoing is what the node connects to beside the public internet.
 	AllowOutgoing []dial.Rule
 	// PublicURL is where the node is reached from outside, which tokens of user
@@ -26,8 +29,8 @@ type Config struct {
 	PublicURL string
 	// SMTP is the mail server (outbox.ParseServer), its password in the variable
 	// SMTP_PASSWORD; empty: mails stay in the outbox.
-	SMTP string
-	Getenv    func(string) string
+	SMTP   string
+	Getenv func(string) string
 }
 
 // DefaultListen is where a node listens if not told otherwise.

@@ -153,7 +153,7 @@ func (n *Node) makeServices(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if n.kms, err = kms.New(kms.Config{DB: n.db, Keys: n.keys, Wrapping: wrapping, Guardrails: guard, Audit: n.audit, UniqueID: n.iam.UniqueID}); err != nil {
+	if n.kms, err = kms.New(ctx, kms.Config{DB: n.db, Keys: n.keys, Wrapping: wrapping, AcceptLostKeys: n.config.AcceptLostKeys, Guardrails: guard, Audit: n.audit, UniqueID: n.iam.UniqueID}); err != nil {
 		return err
 	}
 	n.onClose(n.kms.Close)

@@ -15,7 +15,7 @@ import (
 func (s *Service) Check(ctx context.Context) error {
 	k := checker{s: s, ctx: ctx, wraps: map[string]bool{}}
 	err := s.db.View(ctx, func(r store.Reader) error {
-		return errors.Join(k.keys(r), k.aliases(r), k.materials(r), k.grants(r), k.erasures(r))
+		return errors.Join(k.keys(r), k.aliases(r), k.materials(r), k.grants(r), k.erasures(r), k.witness(r))
 	})
 	return errors.Join(err, k.files(), errors.Join(k.bad...))
 }
@@ -143,6 +143,14 @@ func (k *checker) erasures(r store.Reader) error {
 		k.wraps[item.Value.Wrap] = true
 	}
 	return nil
+}
+
+func (k *checker) witness(r store.Reader) error {
+	row, err := witnesses.Get(r, witnessKey)
+	if err == nil {
+		err = k.s.vault.holds(k.ctx, row.Wrap)
+	}
+	return err
 }
 
 func (k *checker) files() error {

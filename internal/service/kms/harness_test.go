@@ -46,16 +46,24 @@ func newHarness(t testing.TB) *harness {
 // open makes the service, as a start of the node does.
 func (h *harness) open() {
 	h.t.Helper()
-	wrapping, err := blob.OpenDir(h.Dir+"/wrapping", h.Keys)
+	var err error
+	if h.service, err = h.start("wrapping", false); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h *harness) start(folder string, lost bool) (*Service, error) {
+	h.t.Helper()
+	wrapping, err := blob.OpenDir(h.Dir+"/"+folder, h.Keys)
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	h.service, err = New(Config{
-		DB: h.DB, Keys: h.Keys, Wrapping: wrapping, Guardrails: guardrail.New(&api.Service), Audit: h.Audit, Now: func() time.Time { return h.now }, UniqueID: h.uniqueID})
-	if err != nil {
-		h.t.Fatal(err)
+	s, err := New(context.Background(), Config{DB: h.DB, Keys: h.Keys, Wrapping: wrapping, AcceptLostKeys: lost,
+		Guardrails: guardrail.New(&api.Service), Audit: h.Audit, Now: func() time.Time { return h.now }, UniqueID: h.uniqueID})
+	if err == nil {
+		_ = s.Close()
 	}
-	_ = h.service.Close()
+	return s, err
 }
 
 func (h *harness) uniqueID(_ store.Reader, arn string) (string, error) {
@@ -108,7 +116,7 @@ func (h *harness) key(in *api.CreateKeyRequest) *string {
 	return do(h, h.t, api.OpCreateKey, in).KeyMetadata.KeyId
 }
 
-// wrappingKeys is how many the disk holds.
+// wrappingKeys is how many the disk holds, beside the witness.
 func (h *harness) wrappingKeys() (n int) {
 	h.t.Helper()
 	for _, err := range h.service.vault.files.List(context.Background()) {
@@ -117,7 +125,7 @@ func (h *harness) wrappingKeys() (n int) {
 		}
 		n++
 	}
-	return n
+	return n - 1
 }
 
 func (h *harness) sweep() {

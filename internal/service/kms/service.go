@@ -1,6 +1,7 @@
 package kms
 
 import (
+	"context"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,10 @@ type Config struct {
 	Wrapping   *blob.Dir // of this service alone
 	Guardrails *guardrail.Guardrails
 	Audit      *audit.Log // of what the sweeper does
+
+	// AcceptLostKeys starts the service although Wrapping is not the folder that
+	// the store's keys are under; those keys stay unavailable.
+	AcceptLostKeys bool
 
 	// UniqueID is the id of the user or role that an ARN names, of the role for
 	// one of its sessions: store.ErrNotFound if there is none. Grants are held by
@@ -48,8 +53,9 @@ type Service struct {
 	openings atomic.Uint64 // of ciphertexts, real and pretended
 }
 
-// New makes the service and starts its sweeper. Close ends that.
-func New(c Config) (*Service, error) {
+// New makes the service and starts its sweeper. Close ends that. A folder of
+// wrapping keys that is not the store's is refused.
+func New(ctx context.Context, c Config) (*Service, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -59,6 +65,9 @@ func New(c Config) (*Service, error) {
 	s := &Service{db: c.DB, seals: c.Keys, vault: &vault{c.Wrapping}, guard: c.Guardrails, cache: newCache(c.Capacity), audit: c.Audit, idOf: c.UniqueID}
 	if _, err := c.Wrapping.Clean(); err != nil {
 		return nil, fmt.Errorf("look through the wrapping keys: %w", err)
+	}
+	if err := s.attest(ctx, c.AcceptLostKeys); err != nil {
+		return nil, err
 	}
 	s.cache.follow(c.DB)
 	s.sweeper = startSweeper(s.sweep, c.Now, sweepEvery)

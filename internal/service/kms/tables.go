@@ -30,7 +30,11 @@ var (
 	// erasures are wrapping keys that are still to be destroyed, by vault id:
 	// written in the transaction that gives up the material.
 	erasures = store.Define[erasure]("kms.erasure")
+	// witnesses has one row, of the vault that belongs to this store.
+	witnesses = store.Define[witnessRow]("kms.witness")
 )
+
+var witnessKey = store.K("vault")
 
 // The states of a key, as DescribeKey shows them.
 const (
@@ -136,3 +140,5 @@ type grantRow struct {
 }
 
 type erasure struct{ Wrap string }
+
+type witnessRow struct{ Wrap string } // id in the vault
