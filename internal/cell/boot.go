@@ -59,7 +59,21 @@ func (s *Spec) checkBoot() error {
 	return waiting.checkSize()
 }
 
-// key is the same for all that the same cell can wait for.
+// BootedAhead says whether the program waited before it had work.
+func (c *Cell) BootedAhead() bool { return c.booted != nil }
+
+// Waiting is how many cells have a program in them that waits for work.
+func (h *Host) Waiting() int {
+	h.pool.mu.Lock()
+	defer h.pool.mu.Unlock()
+	n := 0
+	for _, b := range h.pool.boots {
+		n += len(b.cells)
+	}
+	return n
+}
+
+// bootKey is the same for all that the same cell can wait for.
 func (s *Spec) bootKey() string {
 	var k strings.Builder
 	for _, list := range [][]string{s.Boot.Args, s.Boot.Env, s.Boot.Places} {

@@ -20,6 +20,10 @@ import (
 // first request does not wait for one to be made.
 const cellsAhead = 2
 
+// cellsBooted is how many cells wait with each interpreter that functions use
+// booted in them: 8 MB each, with the AWS SDK of Python some 40.
+const cellsBooted = 2
+
 // codeBytes bounds the memory for unpacked code.
 const codeBytes = 2 << 30
 
@@ -101,7 +105,7 @@ func (p *plane) build() (err error) {
 	if p.code, err = codepkg.OpenCache(dir, codepkg.CacheOptions{MaxBytes: codeBytes}); err != nil {
 		return err
 	}
-	if p.host, err = cell.NewHost(cell.HostOptions{Ahead: cellsAhead}); err != nil {
+	if p.host, err = cell.NewHost(cell.HostOptions{Ahead: cellsAhead, Booted: cellsBooted}); err != nil {
 		return err
 	}
 	p.host.Prepare()

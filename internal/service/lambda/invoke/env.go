@@ -14,6 +14,15 @@ import (
 // cannot win here either.
 // docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 func environment(fn *Function, own map[string]string, ofRuntime []string, c Credentials, stream string) []string {
+	env := platformEnvironment(fn, ofRuntime)
+	maps.Copy(env, own)
+	maps.Copy(env, reserved(fn, c, stream))
+	return pairs(env)
+}
+
+// platformEnvironment is what is the same for all functions of a runtime, but for
+// Go's number of processors.
+func platformEnvironment(fn *Function, ofRuntime []string) map[string]string {
 	env := map[string]string{
 		"LANG":             "en_US.UTF-8",
 		"TZ":               ":UTC",
@@ -25,8 +34,11 @@ func environment(fn *Function, own map[string]string, ofRuntime []string, c Cred
 		env["GOMAXPROCS"] = strconv.Itoa(fn.processors(runtime.NumCPU()))
 	}
 	setAll(env, ofRuntime)
-	maps.Copy(env, own)
-	maps.Copy(env, reserved(fn, c, stream))
+	return env
+}
+
+// pairs is an environment as a program gets it, sorted.
+func pairs(env map[string]string) []string {
 	out := make([]string, 0, len(env))
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		out = append(out, name+"="+env[name])

@@ -8,8 +8,11 @@ import (
 func js(source string) map[string]string  { return map[string]string{"m.js": source} }
 func mjs(source string) map[string]string { return map[string]string{"m.mjs": source} }
 
-func TestNode(t *testing.T) {
-	cases := []realCase{
+func TestNode(t *testing.T)            { runCases(t, nodeRuntime(t), nodeCases()) }
+func TestNodeBootedAhead(t *testing.T) { runBooted(t, nodeRuntime(t), nodeCases()) }
+
+func nodeCases() []realCase {
+	return []realCase{
 		{name: "an async handler", files: js("exports.h = async (e) => ({got: e})"), event: `{"a":[1,null]}`, want: `\{"got":\{"a":\[1,null\]\}\}`,
 			log: `REPORT RequestId: ID\tDuration: [\d.]+ ms\tBilled Duration: \d+ ms\tMemory Size: 256 MB\tMax Memory Used: [1-9]\d* MB\tInit Duration: [\d.]+ ms\t`},
 		{name: "a callback", files: js("exports.h = (e, c, cb) => setTimeout(() => cb(null, 'later'), 5)"), want: `"later"`},
@@ -47,5 +50,4 @@ func TestNode(t *testing.T) {
 			log: "Z\tID\tINFO\ta { b: 1 }\n.*Z\tID\tERROR\ttwo\rlines\n"},
 		{name: "a streaming handler, called plainly", files: js("exports.h = awslambda.streamifyResponse(async (e, s) => { s.write('a'); s.write('b'); s.end() })"), want: `ab`},
 	}
-	runCases(t, nodeRuntime(t), cases)
 }

@@ -26,11 +26,11 @@ const (
 // bytes and, before each line of the platform's own, by whoever writes that
 // line: so END never overtakes what the function printed before it.
 type output struct {
-	emit    func(LogEvent) // called with mu held
-	read    *os.File
+	emit    func(LogEvent)  // called with mu held
 	secrets *redact.Secrets // that the function was given; nil looks for none
 
 	mu      sync.Mutex
+	read    *os.File
 	fd      int // of read; -1 after the end
 	partial []byte
 	last    int64 // when the last event was, in ms since 1970
@@ -49,18 +49,36 @@ func newOutput(emit func(LogEvent), secrets *redact.Secrets) (o *output, write i
 		return nil, nil, os.NewSyscallError("fcntl", err)
 	}
 	o = &output{emit: emit, secrets: secrets, read: os.NewFile(uintptr(p[0]), "output"), fd: p[0], done: make(chan struct{})}
-	go o.follow()
+	go o.follow(o.read)
 	return o, os.NewFile(uintptr(p[1]), "output"), nil
 }
 
-// follow reads until every writer has gone.
-func (o *output) follow() {
-	defer close(o.done)
-	if raw, err := o.read.SyscallConn(); err == nil {
+// adopt reads from f, a non-blocking reading end, in place of the pipe that was
+// made here and that nobody has.
+func (o *output) adopt(f *os.File) {
+	fd := -1
+	if raw, err := f.SyscallConn(); err == nil {
+		_ = raw.Control(func(n uintptr) { fd = int(n) })
+	}
+	o.mu.Lock()
+	before := o.read
+	o.read, o.fd = f, fd
+	o.mu.Unlock()
+	_ = before.Close()
+	go o.follow(f)
+}
+
+// follow reads until every writer has gone, or another file is read.
+func (o *output) follow(f *os.File) {
+	if raw, err := f.SyscallConn(); err == nil {
 		for ended := false; !ended; {
 			err := raw.Read(func(uintptr) bool {
 				o.mu.Lock()
 				defer o.mu.Unlock()
+				if o.read != f {
+					ended = true
+					return true
+				}
 				var more bool
 				ended, more = o.drain()
 				return ended || more
@@ -70,9 +88,13 @@ func (o *output) follow() {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	_ = f.Close()
+	if o.read != f {
+		return
+	}
 	o.flushPartial()
 	o.fd = -1
-	_ = o.read.Close()
+	close(o.done)
 }
 
 // drain reads until there is nothing, and not less: the kernel tells follow

@@ -7,8 +7,11 @@ import (
 
 func py(source string) map[string]string { return map[string]string{"m.py": source} }
 
-func TestPython(t *testing.T) {
-	cases := []realCase{
+func TestPython(t *testing.T)            { runCases(t, pythonRuntime(t), pythonCases()) }
+func TestPythonBootedAhead(t *testing.T) { runBooted(t, pythonRuntime(t), pythonCases()) }
+
+func pythonCases() []realCase {
+	return []realCase{
 		{name: "an answer", files: py("def h(e, c): return {'got': e, 'n': 1.5, 'é': 'ü'}"), event: `{"a":[1,null]}`,
 			want: `\{"got": \{"a": \[1, null\]\}, "n": 1.5, "(é|\\u00e9)": "(ü|\\u00fc)"\}`, log: `REPORT RequestId: ID\tDuration: [\d.]+ ms\tBilled Duration: \d+ ms\tMemory Size: 256 MB\tMax Memory Used: [1-9]\d* MB\tInit Duration: [\d.]+ ms\t`},
 		{name: "nothing", files: py("def h(e, c): pass"), want: "null"},
@@ -68,7 +71,6 @@ def h(e, c): return [len(ssl.create_default_context().get_ca_certs()) > 10, str(
 			want: `\[true, "Europe/Berlin"\]`},
 		{name: "a subprocess", files: py("import subprocess\ndef h(e, c): return subprocess.check_output('echo $0 | tr a-z A-Z', shell=True).decode()"), want: `"/BIN/SH\\n"`},
 	}
-	runCases(t, pythonRuntime(t), cases)
 }
 
 func TestPythonImportsBoto3(t *testing.T) {

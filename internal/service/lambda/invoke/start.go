@@ -126,7 +126,9 @@ func (in *instance) launch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	in.box, err = o.Sandboxes.Start(ctx, in.spec(rt, args, own, environment(fn, own, rt.Env, creds, in.stream)))
+	spec := in.spec(rt, args, own, environment(fn, own, rt.Env, creds, in.stream))
+	spec.Boot = in.boot(rt, spec.Env)
+	in.box, err = o.Sandboxes.Start(ctx, spec)
 	if err == nil {
 		in.serve(own)
 		return nil

@@ -20,7 +20,10 @@ type Runtime struct {
 	// layers, /tmp, /dev and /proc. /var/task is there to be bound over.
 	Root []cell.Bind
 	Args []string // what to run, by its path in the cell; empty: the package's bootstrap
-	Env  []string // NAME=VALUE that the runtime needs, beside what AWS sets
+	// Wait is what to run to have the runtime wait for its work, as a cell.Boot
+	// does; empty: it cannot. WaitSDK does that with the AWS SDK loaded.
+	Wait, WaitSDK []string
+	Env           []string // NAME=VALUE that the runtime needs, beside what AWS sets
 }
 
 // Registration is a runtime, or a part of one, that an administrator added:
@@ -75,9 +78,21 @@ func (c *candidate) get() (*Runtime, error) {
 			return nil, fmt.Errorf("the root of %s cannot be laid: %w", c.name, err)
 		}
 		r.Name, r.Version = c.name, c.version
+		r.setWait(c.sdk)
 		c.runtime = r
 	}
 	return c.runtime, nil
+}
+
+// setWait says how the project's own loops wait.
+func (r *Runtime) setWait(sdk string) {
+	if len(r.Args) == 0 {
+		return
+	}
+	r.Wait = slices.Concat(r.Args, []string{"wait"})
+	if strings.HasPrefix(r.Name, "python") && sdk != "" {
+		r.WaitSDK = slices.Concat(r.Wait, []string{"boto3"})
+	}
 }
 
 // Detect looks at the machine. It executes nothing and takes a few

@@ -157,7 +157,7 @@ function errorTypeHeader(e) {
 // The console, in the format of Lambda's log.
 
 const LEVELS = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'];
-const JSONLogs = (process.env.AWS_LAMBDA_LOG_FORMAT || '').toUpperCase() === 'JSON';
+let JSONLogs = false;
 
 function jsonLine(level, time, args) {
   const line = { timestamp: time, level, requestId: global[REQUEST_ID] };
@@ -179,6 +179,7 @@ function write(level, args) {
 }
 
 function patchConsole() {
+  JSONLogs = (process.env.AWS_LAMBDA_LOG_FORMAT || '').toUpperCase() === 'JSON';
   const least = Math.max(LEVELS.indexOf((process.env.AWS_LAMBDA_LOG_LEVEL || '').toUpperCase()), 0);
   LEVELS.forEach((level, i) => {
     console[level.toLowerCase()] = i >= least ? (...args) => write(level, args) : () => {};
@@ -484,7 +485,38 @@ function watchUncaught(client, state) {
   });
 }
 
+// Booted ahead: nothing of the function is here yet. On file 3 it says that it
+// waits, and reads a directory and an environment. They come whole, when the
+// other end is closed; nothing comes when there will be no work.
+async function waitForWork() {
+  process.argv.splice(2);
+  // What the first request would load.
+  require('stream');
+  new net.Socket().destroy();
+  void process.stdout;
+  void process.stderr;
+  await import('node:fs');
+  fs.writeSync(3, '1');
+  const parts = [];
+  for (;;) {
+    const part = Buffer.alloc(65536);
+    const n = fs.readSync(3, part);
+    if (n === 0) break;
+    parts.push(part.subarray(0, n));
+  }
+  fs.closeSync(3);
+  const [directory, ...environment] = Buffer.concat(parts).toString().split('\0');
+  if (!directory) process.exit(0);
+  for (const name of Object.keys(process.env)) delete process.env[name];
+  for (const variable of environment.slice(0, -1)) {
+    const at = variable.indexOf('=');
+    process.env[variable.slice(0, at)] = variable.slice(at + 1);
+  }
+  process.chdir(directory);
+}
+
 async function main() {
+  if (process.argv[2] === 'wait') await waitForWork();
   patchConsole();
   const client = new Client(process.env.AWS_LAMBDA_RUNTIME_API);
   const state = { runtime: null };

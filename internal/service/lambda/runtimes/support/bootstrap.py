@@ -194,7 +194,7 @@ def make_error(message, kind, trace, invocation):
 
 
 def log_error(error):
-    if json_logs:
+    if json_logs():
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         write_line(encoder.encode(dict({"timestamp": now, "level": "ERROR"}, **error)))
         return
@@ -215,7 +215,8 @@ def write_line(text):
 
 # Logging is set up when something imports it.
 
-json_logs = os.environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
+def json_logs():
+    return os.environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
 
 
 def set_up_logging(logging):
@@ -239,7 +240,7 @@ def set_up_logging(logging):
 
     logging.Formatter.converter = time.gmtime
     handler = Handler()
-    handler.setFormatter(JSONFormatter() if json_logs else logging.Formatter(
+    handler.setFormatter(JSONFormatter() if json_logs() else logging.Formatter(
         "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s", "%Y-%m-%dT%H:%M:%S"))
     root = logging.getLogger()
     level = os.environ.get("AWS_LAMBDA_LOG_LEVEL", "").upper()
@@ -330,15 +331,19 @@ def builtin_commands():
         builtins.help = _sitebuiltins._Helper()
 
 
+def sdk_path(plain):
+    version = "python%d.%d" % sys.version_info[:2]
+    return [p for p in ("/var/runtime/sdk", "/usr/local/lib/%s/dist-packages" % version, "/usr/lib/python3/dist-packages")
+            if p not in plain and os.path.isdir(p)]
+
+
 def set_up_path():
     version = "python%d.%d" % sys.version_info[:2]
     opt = ["/opt/python/lib/%s/site-packages" % version, "/opt/python"]
     given = [p for p in os.environ.get("PYTHONPATH", "").split(":") if p]
     here = os.path.dirname(os.path.abspath(__file__))
     plain = [p for p in sys.path if p not in given and p != here]
-    sdk = [p for p in ("/var/runtime/sdk", "/usr/local/lib/%s/dist-packages" % version, "/usr/lib/python3/dist-packages")
-           if p not in plain and os.path.isdir(p)]
-    sys.path[:] = [os.environ["LAMBDA_TASK_ROOT"]] + opt + given + plain + sdk
+    sys.path[:] = [os.environ["LAMBDA_TASK_ROOT"]] + opt + given + plain + sdk_path(plain)
 
 
 def set_up():
@@ -383,7 +388,61 @@ def handle(client, handler, headers, body):
     client.post(API + "invocation/%s/response" % invocation, result, content_type)
 
 
+# Booted ahead: nothing of the function is here yet.
+
+def wait_for_work(preload):
+    """Says on file 3 that it waits, and reads there a directory and an environment.
+
+    They come whole, when the other end is closed; nothing comes when there will
+    be no work.
+    """
+    own = set(sys.modules)
+    import importlib
+    path = sys.path[:]
+    sys.path += sdk_path(path)
+    for name in preload:
+        importlib.import_module(name)
+    sys.path[:] = path
+    os.write(3, b"1")
+    parts = []
+    while True:
+        part = os.read(3, 65536)
+        if not part:
+            break
+        parts.append(part)
+    os.close(3)
+    directory, *environment = b"".join(parts).split(b"\0")
+    if not directory:
+        os._exit(0)
+    os.environ.clear()
+    for variable in environment[:-1]:
+        name, _, value = os.fsdecode(variable).partition("=")
+        os.environ[name] = value
+    os.chdir(directory)
+    time.tzset()
+    del sys.argv[1:]
+    if overrides(set(sys.modules) - own):
+        options = ["-S"] if sys.flags.no_site else []
+        os.execve(sys.executable, [sys.executable, *options, __file__], os.environ)
+
+
+def overrides(modules):
+    """Whether the function brings a module of its own for one of those."""
+    names = {name.partition(".")[0] for name in modules}
+    opt = "/opt/python"
+    for directory in (os.environ["LAMBDA_TASK_ROOT"], opt, opt + "/lib/python%d.%d/site-packages" % sys.version_info[:2]):
+        try:
+            here = os.listdir(directory)
+        except OSError:
+            continue
+        if any(entry.partition(".")[0] in names for entry in here):
+            return True
+    return False
+
+
 def main():
+    if sys.argv[1:2] == ["wait"]:
+        wait_for_work(sys.argv[2:])
     set_up()
     client = Client(os.environ["AWS_LAMBDA_RUNTIME_API"])
     try:
