@@ -334,3 +334,21 @@ const why = (host, port) => talk(host, port).then(() => 'ok', e => e.code);
   console.log('ok');
 })();
 `
+
+// A program that was booted ahead gets its network with its work.
+func TestBootedProgramsGetTheirNetwork(t *testing.T) {
+	like := bootSpec(t, "uid")
+	h := bootHost(t, like)
+	spec := bootSpec(t, "fetch:198.51.100.2:80", "dial:198.51.100.1:80", "lookup:allowed.example")
+	spec.Network = &egress.Network{Egress: newWorld(t)}
+	var out bytes.Buffer
+	spec.Stdout = &out
+	c, err := h.Start(context.Background(), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Exit()
+	if want := "fetch:198.51.100.2:80 hello\ndial:198.51.100.1:80 ENETUNREACH\nlookup:allowed.example 198.51.100.2\n"; out.String() != want {
+		t.Errorf("%q", out.String())
+	}
+}
