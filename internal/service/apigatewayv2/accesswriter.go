@@ -41,13 +41,15 @@ func (s *Service) logAccess(x *exchange, requestID, sourceIP string) {
 	}
 }
 
-// Run writes access logs until ctx ends, and then what is left.
+// Run writes access logs until ctx ends, and then ends the connections of WebSocket
+// APIs and writes what is left.
 func (s *Service) Run(ctx context.Context) {
 	tick := time.NewTicker(accessInterval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
+			s.sockets.close()
 			s.writeAccess(context.WithoutCancel(ctx))
 			return
 		case <-tick.C:

@@ -1,6 +1,7 @@
 package apigatewayv2
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -21,8 +22,8 @@ func find(c *door.Call, r store.Reader, id *string) (*apiRow, error) {
 }
 
 func (s *Service) createAPI(c *door.Call, tx *store.Tx, in *api.CreateApiRequest) (*api.CreateApiResponse, error) {
-	if val(in.ProtocolType) != api.ProtocolTypeHttp {
-		return nil, badRequest("Only APIs with the protocolType HTTP exist here")
+	if val(in.ProtocolType) == api.ProtocolTypeWebsocket && (in.CorsConfiguration != nil || in.Target != nil || in.RouteKey != nil || in.CredentialsArn != nil) {
+		return nil, badRequest("corsConfiguration, target, routeKey and credentialsArn are for HTTP APIs")
 	}
 	if err := checkTags(in.Tags); err != nil {
 		return nil, err
@@ -34,7 +35,7 @@ func (s *Service) createAPI(c *door.Call, tx *store.Tx, in *api.CreateApiRequest
 	a, err := s.newAPI(c, tx, &api.Api{
 		Name: in.Name, Description: in.Description, Version: in.Version, CorsConfiguration: cors, Tags: in.Tags,
 		DisableExecuteApiEndpoint: ptr(val(in.DisableExecuteApiEndpoint)),
-		RouteSelectionExpression:  in.RouteSelectionExpression,
+		RouteSelectionExpression:  in.RouteSelectionExpression, ProtocolType: in.ProtocolType,
 	})
 	if err != nil {
 		return nil, err
@@ -50,10 +51,28 @@ func (s *Service) createAPI(c *door.Call, tx *store.Tx, in *api.CreateApiRequest
 
 // newAPI stores an API of which the caller said what it may say.
 func (s *Service) newAPI(c *door.Call, tx *store.Tx, said *api.Api) (*apiRow, error) {
+	if val(said.ProtocolType) == api.ProtocolTypeWebsocket {
+		return s.newSocketAPI(c, tx, said)
+	}
 	expression := or(said.RouteSelectionExpression, "$request.method $request.path")
 	if expression != "$request.method $request.path" && expression != "${request.method} ${request.path}" {
 		return nil, badRequest("Unsupported routeSelectionExpression: an HTTP API has ${request.method} ${request.path}")
 	}
+	said.ProtocolType, said.RouteSelectionExpression = ptr(api.ProtocolTypeHttp), ptr("$request.method $request.path")
+	return s.storeAPI(c, tx, said, s.Endpoint)
+}
+
+var selection = regexp.MustCompile(`^\$(?:request\.body(?:\.[A-Za-z0-9_-]{1,64}){1,8}|\{request\.body(?:\.[A-Za-z0-9_-]{1,64}){1,8}\})$`)
+
+// newSocketAPI is newAPI for a WebSocket API.
+func (s *Service) newSocketAPI(c *door.Call, tx *store.Tx, said *api.Api) (*apiRow, error) {
+	if !selection.MatchString(val(said.RouteSelectionExpression)) {
+		return nil, badRequest("Invalid routeSelectionExpression: a WebSocket API has one of the form $request.body.NAME")
+	}
+	return s.storeAPI(c, tx, said, func(id string) string { return strings.Replace(s.Endpoint(id), "http", "ws", 1) })
+}
+
+func (s *Service) storeAPI(c *door.Call, tx *store.Tx, said *api.Api, endpoint func(id string) string) (*apiRow, error) {
 	existing, err := all(apis.Scan, tx, store.K(c.Account, c.Region))
 	if err != nil {
 		return nil, err
@@ -63,9 +82,8 @@ func (s *Service) newAPI(c *door.Call, tx *store.Tx, said *api.Api) (*apiRow, er
 	}
 	a := &apiRow{Account: c.Account, Region: c.Region, API: *said}
 	a.API.ApiId, a.API.CreatedDate = newID(10), ptr(c.Time)
-	a.API.ProtocolType, a.API.RouteSelectionExpression = ptr(api.ProtocolTypeHttp), ptr("$request.method $request.path")
 	a.API.ApiKeySelectionExpression = ptr("$request.header.x-api-key")
-	a.API.ApiEndpoint = ptr(s.Endpoint(a.id()))
+	a.API.ApiEndpoint = ptr(endpoint(a.id()))
 	return a, apis.Insert(tx, a.key(), a)
 }
 
@@ -121,6 +139,9 @@ func (s *Service) updateAPI(c *door.Call, tx *store.Tx, in *api.UpdateApiRequest
 		if err := s.updateQuick(c, tx, a, in); err != nil {
 			return nil, err
 		}
+	}
+	if in.CorsConfiguration != nil && a.isSocket() {
+		return nil, badRequest("corsConfiguration is for HTTP APIs")
 	}
 	if in.CorsConfiguration != nil {
 		if a.API.CorsConfiguration, err = checkCORS(in.CorsConfiguration); err != nil {

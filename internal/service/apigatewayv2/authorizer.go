@@ -59,6 +59,9 @@ func (s *Service) putAuthorizer(tx *store.Tx, a *apiRow, x *api.Authorizer) erro
 }
 
 func checkAuthorizer(a *apiRow, x *api.Authorizer) error {
+	if a.isSocket() {
+		return badRequest("WebSocket APIs have no authorizers here: AWS_IAM authorizes $connect")
+	}
 	if x.AuthorizerCredentialsArn != nil {
 		return badRequest("authorizerCredentialsArn is not supported here: give apigateway.amazonaws.com permission in the function's policy")
 	}

@@ -1,4 +1,4 @@
-// Package apigatewayv2 is Amazon API Gateway's HTTP APIs: what is behind an
+// Package apigatewayv2 is Amazon API Gateway's HTTP and WebSocket APIs: what is behind an
 // API's address (routes, integrations, authorisers, stages) and the front that
 // serves it. What it promises:
 //

@@ -19,6 +19,9 @@ func (s *Service) exportAPI(c *door.Call, r store.Reader, in *api.ExportApiReque
 	if err != nil {
 		return nil, err
 	}
+	if a.isSocket() {
+		return nil, badRequest("Export is for HTTP APIs")
+	}
 	if or(in.ExportVersion, "1.0") != "1.0" {
 		return nil, badRequest("Invalid exportVersion: it is 1.0")
 	}

@@ -30,6 +30,7 @@ type exchange struct {
 	path      string // decoded, of the stage
 	params    map[string]string
 	preflight bool
+	turn      *turn // of a WebSocket API; nil for requests to HTTP APIs
 
 	header     http.Header // of the request, without what is the connection's or the gate's
 	body       []byte
@@ -45,6 +46,10 @@ type exchange struct {
 
 // Serve implements gate.Front for the addresses of APIs. It answers for every name.
 func (s *Service) Serve(w http.ResponseWriter, r *http.Request, t gate.Target) bool {
+	if a, err := s.memory.get(r.Context(), t.Name); err == nil && a != nil && a.row.isSocket() {
+		s.serveSocket(w, r, t, a)
+		return true
+	}
 	x := &exchange{w: w, r: r, target: t, began: time.Now(), release: func() {}}
 	x.problem = s.find(x, t.Name)
 	s.serve(x)

@@ -13,20 +13,24 @@ func authorizerPart(x *api.Authorizer) string {
 	return "authorizer " + val(x.Name) + " (" + val(x.AuthorizerId) + ")"
 }
 
-// isOpen says whether a route lets everybody in.
-func isOpen(r *api.Route) bool {
+// opens says whether a route lets everybody in. Of a WebSocket API the one that
+// connects decides for all.
+func (a *apiRow) opens(r *api.Route) bool {
+	if a.isSocket() && val(r.RouteKey) != "$connect" {
+		return false
+	}
 	return or(r.AuthorizationType, api.AuthorizationTypeNone) == api.AuthorizationTypeNone
 }
 
 // guardRoute asks the guardrails about a route as it is about to be.
 func (s *Service) guardRoute(c *door.Call, tx *store.Tx, a *apiRow, r *api.Route) error {
-	return s.Guardrails.OpenRoute(tx, a.subject(c, routePart(r)), isOpen(r), a.API.Tags)
+	return s.Guardrails.OpenRoute(tx, a.subject(c, routePart(r)), a.opens(r), a.API.Tags)
 }
 
 // guardSnapshot asks about what a stage is about to serve.
 func (s *Service) guardSnapshot(c *door.Call, tx *store.Tx, a *apiRow, snap *snapshot) error {
 	for _, r := range snap.Routes {
-		if isOpen(r) {
+		if a.opens(r) {
 			if err := s.guardRoute(c, tx, a, r); err != nil {
 				return err
 			}

@@ -285,3 +285,6 @@ func (h *harness) findings(rule string) (n int) {
 	}))
 	return n
 }
+
+// noPolicies is no policies at all.
+func noPolicies() *policy.Policies { return &policy.Policies{} }

@@ -44,11 +44,14 @@ func (s *Service) identify(c *door.Call, in *platform.InvokeAPIRequest) error {
 		return x.problem
 	}
 	c.Account = x.api.row.Account
-	if !s.allowed(x) {
+	if x.turn == nil && !s.allowed(x) {
 		return errThrottle
 	}
 	if x.preflight {
 		return nil
+	}
+	if x.turn != nil {
+		return s.identifyTurn(c, x)
 	}
 	switch x.route.kind {
 	case api.AuthorizationTypeAwsIam:
@@ -183,6 +186,9 @@ func (s *Service) resolve(c *door.Call, _ store.Reader, in *platform.InvokeAPIRe
 	if x.preflight {
 		return s.resolvePreflight(x)
 	}
+	if x.turn != nil {
+		return s.resolveTurn(c, x)
+	}
 	need := door.Need{
 		Action: invokeAction, Resource: x.api.row.executeARN(x.stage.name) + "/" + x.r.Method + x.path, Account: x.api.row.Account,
 		ResourcePolicy: x.route.policy, Context: x.admitted.context,
@@ -236,6 +242,10 @@ func (s *Service) handle(c *door.Call, in *platform.InvokeAPIRequest) (*platform
 		a := &event.Answer{Status: http.StatusNoContent, Header: http.Header{}}
 		x.stage.cors.Preflight(a.Header, x.r)
 		return &platform.InvokeAPIResponse{Answer: a}, nil
+	}
+	if x.turn != nil {
+		answer, err := s.handleTurn(c, x)
+		return &platform.InvokeAPIResponse{Answer: answer}, err
 	}
 	if x.route.integration == nil {
 		return nil, refusal(http.StatusInternalServerError, fmt.Errorf("the route has no integration"))

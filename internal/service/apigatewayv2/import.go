@@ -94,6 +94,9 @@ func (s *Service) reimportAPI(c *door.Call, tx *store.Tx, in *api.ReimportApiReq
 	if err != nil {
 		return nil, err
 	}
+	if a.isSocket() {
+		return nil, badRequest("Import is for HTTP APIs")
+	}
 	d, err := readOpenAPI(val(in.Body), val(in.Basepath))
 	if err != nil {
 		return nil, err

@@ -64,6 +64,9 @@ func checkIntegration(a *apiRow, i *api.Integration) error {
 	case i.IntegrationSubtype != nil:
 		return badRequest("Integrations with an integrationSubtype do not exist here")
 	}
+	if a.isSocket() && (val(i.IntegrationType) != api.IntegrationTypeAwsProxy || val(i.PayloadFormatVersion) != "1.0" || len(i.RequestParameters)+len(i.ResponseParameters) > 0) {
+		return badRequest("WebSocket APIs have integrations of the type AWS_PROXY with payloadFormatVersion 1.0, without parameters, here")
+	}
 	if err := checkParameters(i); err != nil {
 		return err
 	}

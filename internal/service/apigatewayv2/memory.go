@@ -165,7 +165,9 @@ func loadStage(r store.Reader, a *apiRow, row *api.Stage) (*stage, error) {
 		}
 		s.routes = append(s.routes, compiled)
 	}
-	order(s.routes)
+	if !a.isSocket() {
+		order(s.routes)
+	}
 	return s, nil
 }
 
@@ -177,7 +179,7 @@ func limitOf(set *api.RouteSettings, usual bucket.Limit) bucket.Limit {
 }
 
 func compile(a *apiRow, stage string, row *api.Route, snap *snapshot) (*route, error) {
-	key, err := parseRouteKey(val(row.RouteKey))
+	key, err := a.parseKey(val(row.RouteKey))
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package apigatewayv2
 
 import (
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -61,8 +62,13 @@ func (s *Service) putRoute(c *door.Call, tx *store.Tx, a *apiRow, r *api.Route) 
 }
 
 func checkRoute(tx *store.Tx, a *apiRow, r *api.Route) error {
-	if _, err := parseRouteKey(val(r.RouteKey)); err != nil {
+	if _, err := a.parseKey(val(r.RouteKey)); err != nil {
 		return err
+	}
+	if a.isSocket() {
+		if err := checkSocketRoute(r); err != nil {
+			return err
+		}
 	}
 	if val(r.ApiKeyRequired) {
 		return badRequest("ApiKeyRequired is not supported for HTTP APIs")
@@ -248,6 +254,34 @@ func parseSegment(part string) (segment, error) {
 		return segment{}, badRouteKey()
 	}
 	return segment{text: part}, nil
+}
+
+// socketKey is the key of a route of a WebSocket API.
+var socketKey = regexp.MustCompile(`^(?:\$connect|\$disconnect|\$default|[A-Za-z0-9_.:/-]{1,128})$`)
+
+// parseKey reads the key of a route of the API. Those of WebSocket APIs have no
+// parts.
+func (a *apiRow) parseKey(text string) (*routeKey, error) {
+	if !a.isSocket() {
+		return parseRouteKey(text)
+	}
+	if !socketKey.MatchString(text) {
+		return nil, badRequest("Invalid route key: it is $connect, $disconnect, $default or a word")
+	}
+	return &routeKey{}, nil
+}
+
+// checkSocketRoute says how a route of a WebSocket API may be authorised: the one
+// that connects, for all.
+func checkSocketRoute(r *api.Route) error {
+	kind := val(r.AuthorizationType)
+	if kind != api.AuthorizationTypeNone && val(r.RouteKey) != "$connect" {
+		return badRequest("Only the $connect route of a WebSocket API has authorization")
+	}
+	if kind != api.AuthorizationTypeNone && kind != api.AuthorizationTypeAwsIam {
+		return badRequest("WebSocket APIs have the authorizationTypes NONE and AWS_IAM here")
+	}
+	return nil
 }
 
 // sameKey says whether two keys take the same requests: but for the names of

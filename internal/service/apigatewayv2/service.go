@@ -33,6 +33,7 @@ type Service struct {
 	memory   *memory
 	throttle *bucket.Set[bucketKey]
 	verdicts *verdicts
+	sockets  *sockets
 	backends http.RoundTripper
 	lines    chan accessLine
 	lost     atomic.Int64 // lines
@@ -44,7 +45,7 @@ const mostBuckets = 50_000
 
 // New makes the service. Run writes its access logs.
 func New(c Config) *Service {
-	s := &Service{Config: c, throttle: bucket.NewSet[bucketKey](mostBuckets), verdicts: newVerdicts(), backends: c.Dial.Proxy(), lines: make(chan accessLine, mostWaiting)}
+	s := &Service{Config: c, throttle: bucket.NewSet[bucketKey](mostBuckets), verdicts: newVerdicts(), sockets: newSockets(), backends: c.Dial.Proxy(), lines: make(chan accessLine, mostWaiting)}
 	s.memory = newMemory(c.DB, s.verdicts)
 	return s
 }

@@ -48,6 +48,9 @@ func (s *Service) putStage(c *door.Call, tx *store.Tx, a *apiRow, stage *api.Sta
 	if name != "$default" && !stageName.MatchString(name) {
 		return badRequest("Stage name only allows a-zA-Z0-9_- and $default")
 	}
+	if a.isSocket() && (name == "$default" || val(stage.AutoDeploy)) {
+		return badRequest("WebSocket APIs have no stage $default and no autoDeploy")
+	}
 	if err := checkTags(stage.Tags); err != nil {
 		return err
 	}
@@ -87,7 +90,7 @@ func (s *Service) putStage(c *door.Call, tx *store.Tx, a *apiRow, stage *api.Sta
 func checkSettings(a *apiRow, stage *api.Stage) error {
 	settings := []*api.RouteSettings{stage.DefaultRouteSettings}
 	for key, set := range stage.RouteSettings {
-		if _, err := parseRouteKey(key); err != nil {
+		if _, err := a.parseKey(key); err != nil {
 			return err
 		}
 		settings = append(settings, set)

@@ -24,6 +24,9 @@ type apiRow struct {
 	API             api.Api
 }
 
+// isSocket says whether it is a WebSocket API.
+func (a *apiRow) isSocket() bool { return val(a.API.ProtocolType) == api.ProtocolTypeWebsocket }
+
 func (a *apiRow) id() string { return val(a.API.ApiId) }
 
 // key is the API's own, or that of something below it.
