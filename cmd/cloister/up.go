@@ -26,6 +26,7 @@ its keys, a local CA and the root credential of account ` + node.Account + `.`,
   cloister up --data ./data --listen 127.0.0.1:0
   cloister up --root-key-tpm
   cloister up --allow-outgoing idp.corp.example:8443 --allow-outgoing 10.20.0.0/16
+  cloister up --listen 0.0.0.0:443 --domain example.org --tls-cert cert.pem --tls-key key.pem
   cloister up --store postgres://cloister@/cloister?host=/run/postgresql`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
@@ -46,6 +47,9 @@ its keys, a local CA and the root credential of account ` + node.Account + `.`,
 	flags.StringVar(&config.Region, "region", node.DefaultRegion, "the node's region")
 	flags.StringVar(&config.SMTP, "smtp", "", "send mails by this server: smtps://[USER@]HOST?from=ADDRESS, its password in SMTP_PASSWORD (default: keep them for cloister outbox)")
 	flags.StringVar(&config.PublicURL, "public-url", "", "where the node is reached from outside (https://…): tokens of user pools name it as their issuer")
+	flags.StringVar(&config.Domain, "domain", "", "serve APIs, URLs and sign-in pages below this name, too: API.execute-api.DOMAIN, … (see docs/tls.md)")
+	flags.StringVar(&config.TLSCert, "tls-cert", "", "certificates for other names than localhost, a PEM file, read anew when it changes")
+	flags.StringVar(&config.TLSKey, "tls-key", "", "the key of --tls-cert, a PEM file")
 	flags.Var(&allowed, "allow-outgoing", "connect there, too: an address, range or host beside the public internet (repeatable)")
 	flags.BoolVar(&verbose, "verbose", false, "log more")
 	return cmd

@@ -27,6 +27,7 @@ type Front interface {
 type Gate struct {
 	door     http.Handler
 	suffixes []string
+	domain   string // "" or the last of suffixes
 	fronts   map[string][]Front
 	domains  []Front
 }
@@ -36,7 +37,8 @@ type Gate struct {
 func New(door http.Handler, domain string) *Gate {
 	g := &Gate{door: door, suffixes: []string{"localhost"}, fronts: map[string][]Front{}}
 	if domain != "" {
-		g.suffixes = append(g.suffixes, strings.ToLower(domain))
+		g.domain = strings.ToLower(domain)
+		g.suffixes = append(g.suffixes, g.domain)
 	}
 	return g
 }
@@ -53,7 +55,15 @@ const pathPrefix = "/_aws/"
 
 // ServeHTTP implements http.Handler.
 func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if len(r.TransferEncoding) > 0 && r.ProtoMajor == 1 {
+		// It may have had a length, too, by which a proxy before the node went
+		// (RFC 9112, 6.1): what follows it could be anybody's.
+		w.Header().Set("Connection", "close")
+	}
 	host := hostOf(r)
+	if r.TLS != nil && g.isDomains(host) {
+		w.Header().Set("Strict-Transport-Security", "max-age=31536000")
+	}
 	if fronts, t := g.byHost(host, r); fronts != nil {
 		serve(fronts, w, r, t)
 		return
@@ -99,6 +109,12 @@ func (g *Gate) isSuffix(suffix string) bool {
 	}
 	_, zone, _ := strings.Cut(suffix, ".") // of REGION.amazonaws.com
 	return zone == "amazonaws.com" || zone == "on.aws" || zone == "amazoncognito.com"
+}
+
+// isDomains says whether a name is that of the node's domain, or below it. A
+// browser is not to come to it without TLS again (RFC 6797).
+func (g *Gate) isDomains(host string) bool {
+	return g.domain != "" && (host == g.domain || strings.HasSuffix(host, "."+g.domain))
 }
 
 // byPath finds the fronts that the path means.

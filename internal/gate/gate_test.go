@@ -1,6 +1,7 @@
 package gate_test
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -52,6 +53,33 @@ func TestWhoseARequestIs(t *testing.T) {
 		g.ServeHTTP(w, r)
 		if got := w.Body.String(); got != c.want {
 			t.Errorf("%s%s goes to %q, want %q", c.host, c.path, got, c.want)
+		}
+	}
+}
+
+func TestStrictTransportSecurity(t *testing.T) {
+	g := gate.New(http.NotFoundHandler(), "Example.org")
+	for _, c := range []struct {
+		host string
+		tls  bool
+		want string
+	}{
+		{"example.org", true, "max-age=31536000"},
+		{"a.execute-api.EXAMPLE.org.", true, "max-age=31536000"},
+		{"a.execute-api.example.org", false, ""},
+		{"notexample.org", true, ""},
+		{"a.execute-api.localhost", true, ""},
+		{"127.0.0.1:4566", true, ""},
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Host, r.TLS = c.host, nil
+		if c.tls {
+			r.TLS = &tls.ConnectionState{}
+		}
+		w := httptest.NewRecorder()
+		g.ServeHTTP(w, r)
+		if got := w.Header().Get("Strict-Transport-Security"); got != c.want {
+			t.Errorf("%s, TLS %v: %q", c.host, c.tls, got)
 		}
 	}
 }

@@ -55,9 +55,12 @@ func bothAPIs(rest *apigateway.Service, http *apigatewayv2.Service) explain.View
 }
 
 // isOwnName says whether the node is, or seems to be, reached by a name, or by one
-// below it.
+// below it, or the name is of the node's domain.
 func (n *Node) isOwnName(name string) bool {
-	names := []string{}
+	if domain := n.config.Domain; domain != "" && strings.HasSuffix("."+name, "."+domain) {
+		return true
+	}
+	names := []string{n.config.Domain}
 	if u, err := url.Parse(n.config.PublicURL); err == nil {
 		names = append(names, u.Hostname())
 	}

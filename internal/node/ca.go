@@ -139,7 +139,7 @@ func (a *authority) leaf(now time.Time) (*tls.Certificate, error) {
 		NotAfter:     now.AddDate(0, 0, leafDays),
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames:     []string{"localhost", "*.localhost", "*.execute-api.localhost", "*.lambda-url.localhost"},
+		DNSNames:     []string{"localhost", "*.localhost", "*.execute-api.localhost", "*.lambda-url.localhost", "*.auth.localhost"},
 		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, key.Public(), a.key)

@@ -29,8 +29,13 @@ type Config struct {
 	PublicURL string
 	// SMTP is the mail server (outbox.ParseServer), its password in the variable
 	// SMTP_PASSWORD; empty: mails stay in the outbox.
-	SMTP   string
-	Getenv func(string) string
+	SMTP string
+	// Domain is the name below which APIs, URLs and sign-in pages are reached
+	// beside localhost; it takes certificates of its own.
+	Domain string
+	// TLSCert and TLSKey are PEM files, which are read anew when they change.
+	TLSCert, TLSKey string
+	Getenv          func(string) string
 }
 
 // DefaultListen is where a node listens if not told otherwise.
@@ -58,6 +63,9 @@ func (c *Config) check() error {
 		if _, err := outbox.ParseServer(c.SMTP); err != nil {
 			return fmt.Errorf("--smtp: %w", err)
 		}
+	}
+	if err := c.checkTLS(); err != nil {
+		return err
 	}
 	return checkPublicURL(c.PublicURL)
 }

@@ -164,7 +164,7 @@ func (n *Node) makeServices(ctx context.Context) error {
 		return n.nameURL("lambda-url", id) + "/"
 	}})
 	n.door = door.New(door.Config{DB: n.db, Audit: n.audit, Directory: n.iam, Organizations: n.orgs, Services: Services(), Region: n.config.Region, Sealing: n.keys})
-	n.gate = gate.New(n.door, "")
+	n.gate = gate.New(n.door, n.config.Domain)
 	n.iam.Register(n.door)
 	dialer := dial.New(n.config.AllowOutgoing...)
 	tokens := sts.New(n.keys, n.iam, dialer.Fetch)

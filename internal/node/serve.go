@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -11,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -83,48 +83,7 @@ func (n *Node) nameURL(kind, name string) string {
 	if err != nil {
 		port = "0"
 	}
-	return scheme + "://" + name + "." + kind + ".localhost:" + port
-}
-
-// tlsConfig is nil for a node that serves plain HTTP. The CA is made in any
-// case, so that env prints the same whichever way the node is started next.
-func (n *Node) tlsConfig() (*tls.Config, error) {
-	ca, err := openAuthority(n.config.Dir, n.keys, time.Now())
-	if err != nil {
-		return nil, fmt.Errorf("open the local CA: %w", err)
-	}
-	if n.config.Plaintext {
-		return nil, nil
-	}
-	issuer := &leafIssuer{ca: ca}
-	if _, err := issuer.get(nil); err != nil {
-		return nil, err
-	}
-	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: issuer.get, NextProtos: []string{"h2", "http/1.1"}}, nil
-}
-
-// leafIssuer issues the server's certificate anew before it runs out.
-type leafIssuer struct {
-	ca *authority
-
-	mu    sync.Mutex
-	leaf  *tls.Certificate
-	until time.Time
-}
-
-func (i *leafIssuer) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	now := time.Now()
-	if i.leaf != nil && now.Before(i.until) {
-		return i.leaf, nil
-	}
-	leaf, err := i.ca.leaf(now)
-	if err != nil {
-		return nil, err
-	}
-	i.leaf, i.until = leaf, now.AddDate(0, 0, leafDays/2)
-	return leaf, nil
+	return scheme + "://" + name + "." + kind + "." + cmp.Or(n.config.Domain, "localhost") + ":" + port
 }
 
 // ReadEndpoint is where the node on dir serves, and its region.
