@@ -18,6 +18,7 @@ type sharedIssuer struct {
 	address string   // of the issuer, without https://
 	subject []string // what strangers' tokens have as sub; WORD stands for a name of their own
 	advice  string   // a condition that means somebody
+	pools   bool     // it has a pool of users for each of its customers, whom aud names
 }
 
 // sharedIssuers are those of AWS's list of shared providers
@@ -27,18 +28,19 @@ var sharedIssuers = []sharedIssuer{
 	{
 		"GitHub Actions", "token.actions.githubusercontent.com",
 		[]string{"repo:WORD/WORD:ref:refs/heads/main", "repo:WORD/WORD:environment:production", "repo:WORD/WORD:pull_request", "repo:WORD@7/WORD@9:ref:refs/heads/main"},
-		"repo:ORGANISATION/REPOSITORY:ref:refs/heads/main",
+		"repo:ORGANISATION/REPOSITORY:ref:refs/heads/main", false,
 	},
-	{"GitLab.com", "gitlab.com", []string{"project_path:WORD/WORD:ref_type:branch:ref:main"}, "project_path:GROUP/PROJECT:ref_type:branch:ref:main"},
-	{"Google", "accounts.google.com", []string{"WORD"}, "THE NUMBER OF THE ACCOUNT"},
-	{"Buildkite", "agent.buildkite.com", []string{"organization:WORD:pipeline:WORD:ref:refs/heads/main:commit:WORD:step:"}, "organization:ORGANISATION:pipeline:PIPELINE:*"},
-	{"Terraform Cloud", "app.terraform.io", []string{"organization:WORD:project:WORD:workspace:WORD:run_phase:apply"}, "organization:ORGANISATION:project:PROJECT:workspace:WORKSPACE:*"},
-	{"Pulumi", "api.pulumi.com/oidc", []string{"pulumi:deploy:org:WORD:project:WORD:stack:WORD"}, "pulumi:deploy:org:ORGANISATION:project:PROJECT:*"},
-	{"Vercel", "oidc.vercel.com", []string{"owner:WORD:project:WORD:environment:production"}, "owner:TEAM:project:PROJECT:environment:production"},
-	{"Codefresh", "oidc.codefresh.io", []string{"account:WORD:pipeline:WORD"}, "account:ACCOUNT:pipeline:PIPELINE:*"},
-	{"Scalr", "scalr.io", []string{"account:WORD:environment:WORD:workspace:WORD"}, "account:ACCOUNT:environment:ENVIRONMENT:*"},
-	{"DVC Studio", "studio.dvc.ai/api", []string{"credentials:WORD/WORD"}, "credentials:TEAM/*"},
-	{"Upbound", "proidc.upbound.io", []string{"mcp:WORD/WORD:provider:WORD"}, "mcp:ORGANISATION/CONTROLPLANE:provider:*"},
+	{name: "Cognito", address: "cognito-identity.amazonaws.com", subject: []string{"us-east-1:WORD"}, advice: "THE POOL'S ID", pools: true},
+	{"GitLab.com", "gitlab.com", []string{"project_path:WORD/WORD:ref_type:branch:ref:main"}, "project_path:GROUP/PROJECT:ref_type:branch:ref:main", false},
+	{"Google", "accounts.google.com", []string{"WORD"}, "THE NUMBER OF THE ACCOUNT", false},
+	{"Buildkite", "agent.buildkite.com", []string{"organization:WORD:pipeline:WORD:ref:refs/heads/main:commit:WORD:step:"}, "organization:ORGANISATION:pipeline:PIPELINE:*", false},
+	{"Terraform Cloud", "app.terraform.io", []string{"organization:WORD:project:WORD:workspace:WORD:run_phase:apply"}, "organization:ORGANISATION:project:PROJECT:workspace:WORKSPACE:*", false},
+	{"Pulumi", "api.pulumi.com/oidc", []string{"pulumi:deploy:org:WORD:project:WORD:stack:WORD"}, "pulumi:deploy:org:ORGANISATION:project:PROJECT:*", false},
+	{"Vercel", "oidc.vercel.com", []string{"owner:WORD:project:WORD:environment:production"}, "owner:TEAM:project:PROJECT:environment:production", false},
+	{"Codefresh", "oidc.codefresh.io", []string{"account:WORD:pipeline:WORD"}, "account:ACCOUNT:pipeline:PIPELINE:*", false},
+	{"Scalr", "scalr.io", []string{"account:WORD:environment:WORD:workspace:WORD"}, "account:ACCOUNT:environment:ENVIRONMENT:*", false},
+	{"DVC Studio", "studio.dvc.ai/api", []string{"credentials:WORD/WORD"}, "credentials:TEAM/*", false},
+	{"Upbound", "proidc.upbound.io", []string{"mcp:WORD/WORD:provider:WORD"}, "mcp:ORGANISATION/CONTROLPLANE:provider:*", false},
 }
 
 // chosen are the claims that whoever asks for a token at such an issuer chooses:
@@ -56,21 +58,34 @@ func sharedTrust(tx *store.Tx, s *Subject, trust *policy.Policy) error {
 				return nil, err
 			}
 			if open {
-				return &violation{
-					found: "trusts everybody whom " + issuer.name + " knows",
-					instead: fmt.Sprintf(`Add to the Condition of its statement who may take the role, for example "StringLike":{"%s:sub":"%s"}.`,
-						issuer.address, issuer.advice),
-				}, nil
+				return &violation{found: "trusts everybody whom " + issuer.name + " knows", instead: issuer.instead()}, nil
 			}
 		}
 		return nil, nil
 	})
 }
 
+// instead says how a trust policy means somebody.
+func (i *sharedIssuer) instead() string {
+	operator, claim := "StringLike", "sub"
+	if i.pools {
+		operator, claim = "StringEquals", "aud"
+	}
+	return fmt.Sprintf(`Add to the Condition of its statement who may take the role, for example "%s":{"%s:%s":"%s"}.`, operator, i.address, claim, i.advice)
+}
+
+// provider is how trust policies of an account name the issuer.
+func (i *sharedIssuer) provider(account string) string {
+	if i.pools {
+		return i.address
+	}
+	return "arn:aws:iam::" + account + ":oidc-provider/" + i.address
+}
+
 // lets tells whether a trust policy lets somebody take the role whom nobody
 // named, and who chose what can be chosen.
 func (i *sharedIssuer) lets(s *Subject, trust *policy.Policy) (bool, error) {
-	principal := policy.Principal{Kind: policy.PrincipalFederated, Provider: "arn:aws:iam::" + s.Account + ":oidc-provider/" + i.address}
+	principal := policy.Principal{Kind: policy.PrincipalFederated, Provider: i.provider(s.Account)}
 	if !trust.SpeaksTo(&principal, webIdentity) {
 		return false, nil
 	}
@@ -98,6 +113,9 @@ func (i *sharedIssuer) claim(context policy.MapContext, provider, subject string
 	context["aws:federatedprovider"] = []string{provider}
 	context["sts:rolesessionname"] = []string{word}
 	context[i.address+":sub"] = []string{subject}
+	if i.pools {
+		context[i.address+":aud"] = []string{"us-east-1:" + word}
+	}
 	context[i.address+":email"] = []string{word + "@example.com"}
 	for _, claim := range []string{"actor", "actor_id", "job_workflow_ref", "repository", "repository_id", "enterprise_id"} {
 		context[i.address+":"+claim] = []string{word}
@@ -134,7 +152,7 @@ func (i *sharedIssuer) withoutChosen(trust *policy.Policy) (*policy.Policy, erro
 func (i *sharedIssuer) chooses(key string) bool {
 	key = strings.ToLower(key)
 	claim, ok := strings.CutPrefix(key, i.address+":")
-	return ok && slices.Contains(chosen, claim) || key == "sts:rolesessionname"
+	return ok && slices.Contains(chosen, claim) && !(i.pools && claim == "aud") || key == "sts:rolesessionname"
 }
 
 // webViews are the situations in which somebody calls whom a provider knows.

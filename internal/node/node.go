@@ -16,6 +16,7 @@ import (
 	analyzerapi "cloister/internal/awsapi/accessanalyzer"
 	restapi "cloister/internal/awsapi/apigateway"
 	gatewayapi "cloister/internal/awsapi/apigatewayv2"
+	identityapi "cloister/internal/awsapi/cognitoidentity"
 	cognitoapi "cloister/internal/awsapi/cognitoidp"
 	ec2api "cloister/internal/awsapi/ec2"
 	iamapi "cloister/internal/awsapi/iam"
@@ -77,7 +78,7 @@ type Node struct {
 
 // Services are the services that a node has: AWS's and the platform's own.
 func Services() []*awsapi.Service {
-	return []*awsapi.Service{&iamapi.Service, &stsapi.Service, &lambdaapi.Service, &logsapi.Service, &kmsapi.Service, &smapi.Service, &ssmapi.Service, &analyzerapi.Service, &orgsapi.Service, &cognitoapi.Service, &restapi.Service, &gatewayapi.Service, &ec2api.Service, &platform.Service}
+	return []*awsapi.Service{&iamapi.Service, &stsapi.Service, &lambdaapi.Service, &logsapi.Service, &kmsapi.Service, &smapi.Service, &ssmapi.Service, &analyzerapi.Service, &orgsapi.Service, &cognitoapi.Service, &identityapi.Service, &restapi.Service, &gatewayapi.Service, &ec2api.Service, &platform.Service}
 }
 
 // Start opens the data directory and serves. The node answers when Start has
@@ -183,8 +184,10 @@ func (n *Node) makeServices(ctx context.Context) error {
 	n.startAnalyzer()
 	secrets, parameters := secretsmanager.New(n.db), ssm.New(n.db)
 	userPools := n.startUserPools()
-	restAPIs := n.makeRESTAPIs(dialer, guard, userPools.Issuers())
-	httpAPIs := n.makeHTTPAPIs(dialer, guard, userPools.Issuers())
+	issuers := userPools.Issuers()
+	restAPIs := n.makeRESTAPIs(dialer, guard, issuers)
+	httpAPIs := n.makeHTTPAPIs(dialer, guard, issuers)
+	identityPools := n.startIdentityPools(dialer, issuers, tokens)
 	if err := n.startOutbox(dialer); err != nil {
 		return err
 	}
@@ -194,7 +197,7 @@ func (n *Node) makeServices(ctx context.Context) error {
 	sealing.New(n.keys, Account).Register(n.door)
 	explain.New(explain.Config{Audit: n.audit, Principals: n.iam, Views: map[string]explain.View{
 		"iam": n.iam.Describe, "sts": tokens.Describe, "lambda": n.lambda.Describe, "logs": n.logs.Describe, "kms": n.kms.Describe,
-		"secretsmanager": secrets.Describe, "ssm": parameters.Describe, "cognito-idp": userPools.Describe,
+		"secretsmanager": secrets.Describe, "ssm": parameters.Describe, "cognito-idp": userPools.Describe, "cognito-identity": identityPools.Describe,
 		"apigateway": bothAPIs(restAPIs, httpAPIs), "execute-api": bothAPIs(restAPIs, httpAPIs),
 		"ec2": n.network.Describe,
 	}}).Register(n.door)

@@ -1,7 +1,10 @@
 package sts
 
 import (
+	"context"
 	"errors"
+
+	"github.com/go-jose/go-jose/v4"
 
 	"cloister/internal/awsapi"
 	api "cloister/internal/awsapi/sts"
@@ -18,7 +21,16 @@ type Service struct {
 	sealing *seal.Keyring
 	roles   session.Roles
 	keys    *oidc.Keys
+	pools   OwnKeys
 }
+
+// OwnKeys gives the keys of the identity pools of this node, in whose name
+// Cognito vouches for its users.
+type OwnKeys func(ctx context.Context) ([]jose.JSONWebKey, error)
+
+// TakeIdentityPools has the service take the tokens of identity pools. Call it
+// before the first call.
+func (s *Service) TakeIdentityPools(keys OwnKeys) { s.pools = keys }
 
 // New makes the service: sealing seals the tokens, roles knows who may assume
 // which role, and fetch is the way to identity providers.

@@ -65,7 +65,8 @@ func checkClaims(claims *oidc.Claims, now time.Time) error {
 }
 
 // audienceOf is whom a token is for, of those that a provider takes tokens for:
-// the authorized party where the token has one, or its audience.
+// the authorized party where the token has one, or its audience. Those of identity
+// pools are for the pool, which the role's trust policy has to ask for.
 func audienceOf(provider *session.Provider, claims *oidc.Claims) []string {
 	given := claims.Audience
 	if claims.AuthorizedParty != "" {
@@ -73,7 +74,7 @@ func audienceOf(provider *session.Provider, claims *oidc.Claims) []string {
 	}
 	var known []string
 	for _, audience := range given {
-		if slices.Contains(provider.ClientIDs, audience) && !slices.Contains(known, audience) {
+		if (provider == identityPools || slices.Contains(provider.ClientIDs, audience)) && !slices.Contains(known, audience) {
 			known = append(known, audience)
 		}
 	}

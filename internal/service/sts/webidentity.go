@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"cloister/internal/awsapi"
 	api "cloister/internal/awsapi/sts"
 	"cloister/internal/door"
@@ -53,7 +55,7 @@ func (s *Service) identifyWebIdentity(c *door.Call, in *api.AssumeRoleWithWebIde
 	if err != nil {
 		return err
 	}
-	keys, err := s.keys.Of(c, &oidc.Issuer{URL: token.Issuer(), Thumbprints: provider.Thumbprints}, token.Key(), trusted)
+	keys, err := s.keysOf(c, provider, token, trusted)
 	if err != nil {
 		if !trusted {
 			return accessDenied("Not authorized to perform %s", webIdentityAction)
@@ -72,10 +74,31 @@ func (s *Service) identifyWebIdentity(c *door.Call, in *api.AssumeRoleWithWebIde
 	return nil
 }
 
+// keysOf gives the keys of whoever a token says made it.
+func (s *Service) keysOf(c *door.Call, provider *session.Provider, token *oidc.Token, mayAsk bool) ([]jose.JSONWebKey, error) {
+	if provider == identityPools {
+		return s.pools(c)
+	}
+	return s.keys.Of(c, &oidc.Issuer{URL: token.Issuer(), Thumbprints: provider.Thumbprints}, token.Key(), mayAsk)
+}
+
+// provider finds who vouches: Cognito for the users of its identity pools, which
+// no account has to know, or the account's provider for an issuer.
+func (s *Service) provider(r store.Reader, account, issuer string) (*session.Provider, error) {
+	if s.pools != nil && issuer == "https://"+identityPools.Address {
+		return identityPools, nil
+	}
+	return s.roles.Provider(r, account, issuer)
+}
+
+// identityPools is Cognito, as trust policies name it
+// (https://docs.aws.amazon.com/cognito/latest/developerguide/role-trust-and-permissions.html).
+var identityPools = &session.Provider{ARN: "cognito-identity.amazonaws.com", Address: "cognito-identity.amazonaws.com"}
+
 // trustedProvider finds the account's provider for an issuer, and whether the
 // role trusts it under any condition.
 func (s *Service) trustedProvider(r store.Reader, account, roleARN, issuer string) (*session.Provider, bool, error) {
-	provider, err := s.roles.Provider(r, account, issuer)
+	provider, err := s.provider(r, account, issuer)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, false, noProvider(issuer)
 	}
@@ -145,7 +168,7 @@ func alsoRefused(need door.Need, action string) door.Need {
 // unchanged refuses a token whose provider was deleted or changed since it was
 // verified.
 func (s *Service) unchanged(r store.Reader, account string, who *webIdentity) error {
-	now, err := s.roles.Provider(r, account, who.issuer)
+	now, err := s.provider(r, account, who.issuer)
 	if errors.Is(err, store.ErrNotFound) {
 		return noProvider(who.issuer)
 	}
