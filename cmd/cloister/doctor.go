@@ -26,6 +26,7 @@ type diagnosis struct {
 	Runtimes []runtimes.Status `json:"runtimes"`
 	KVM      string            `json:"kvm"`
 	Runsc    string            `json:"runsc"`
+	Swap     string            `json:"swap"`
 }
 
 func newDoctor(o *options) *cobra.Command {
@@ -69,7 +70,7 @@ func diagnose(dir string) (*diagnosis, error) {
 	return &diagnosis{
 		Kernel: kernel(), Root: report.Root, Cgroups: cgroups(),
 		Contains: len(report.Missing()) == 0, Layers: report.Layers, Runtimes: found,
-		KVM: kvm(), Runsc: runsc(),
+		KVM: kvm(), Runsc: runsc(), Swap: swap("/proc/swaps"),
 	}, nil
 }
 
@@ -134,12 +135,32 @@ func runsc() string {
 	return path
 }
 
+// swap tells whether this machine writes memory, and so secrets, to a disk. The
+// file is a heading and a line for each area (proc(5)).
+func swap(file string) string {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "unknown (" + err.Error() + ")"
+	}
+	var areas []string
+	for _, line := range strings.Split(strings.TrimSpace(string(text)), "\n")[1:] {
+		if fields := strings.Fields(line); len(fields) > 0 {
+			areas = append(areas, fields[0])
+		}
+	}
+	if len(areas) == 0 {
+		return "none"
+	}
+	return strings.Join(areas, " ") + ": secrets in memory may be written there; encrypt it, or turn it off with swapoff -a"
+}
+
 func (d *diagnosis) print(w io.Writer) error {
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(out, "kernel\t%s\n", d.Kernel)
 	fmt.Fprintf(out, "cgroups\t%s\n", d.Cgroups)
 	fmt.Fprintf(out, "kvm\t%s\n", d.KVM)
 	fmt.Fprintf(out, "runsc\t%s\n", d.Runsc)
+	fmt.Fprintf(out, "swap\t%s\n", d.Swap)
 	fmt.Fprintln(out, "\nlayers that contain a function")
 	for _, l := range d.Layers {
 		fmt.Fprintf(out, "  %s\t%s\t%s\n", mark(l), l.Name, layerText(l))

@@ -23,6 +23,12 @@ func TestSensitiveValuesNeverShow(t *testing.T) {
 				if audit := string(awsapi.Redact(shape, v)); strings.Contains(audit, "TAINT") || strings.Count(audit, "HIDDEN_DUE_TO_SECURITY_REASONS") == 0 && n > 0 {
 					t.Errorf("%v: the audit log shows %s", op, audit)
 				}
+				const said = "There is no TAINTEDVALUE \x00."
+				v = awsapi.New(shape)
+				n = awsapi.Taint(shape, v, "TAINTEDVALUE")
+				if got := awsapi.HideIn(said, shape, v); n == 0 && got != said || n > 0 && (strings.Contains(got, "TAINTED") || !strings.HasPrefix(got, "There is no HIDDEN_DUE_TO_SECURITY_REASONS")) {
+					t.Errorf("%v: a message with one of %d marks: %s", op, n, got)
+				}
 				if shape != op.Input {
 					continue
 				}

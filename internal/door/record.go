@@ -37,6 +37,7 @@ func record(c *Call, err *awsapi.Error) *audit.Record {
 	}
 	if err != nil {
 		describeFailure(rec, err)
+		rec.ErrorMessage = hideInputs(c, rec.ErrorMessage)
 		if errors.Is(err, errDenied) {
 			rec.SessionPolicies, rec.HasSessionPolicies = sessionPolicies(p)
 		}
@@ -73,6 +74,14 @@ func redact(c *Call) json.RawMessage {
 		return nil
 	}
 	return awsapi.Redact(c.Operation.Input, c.in)
+}
+
+// hideInputs takes out of a message what the call's input holds in confidence.
+func hideInputs(c *Call, message string) string {
+	if c.Operation == nil || c.in == nil {
+		return message
+	}
+	return awsapi.HideIn(message, c.Operation.Input, c.in)
 }
 
 // describeFailure writes what the caller is told, and nothing more.

@@ -1,9 +1,11 @@
 package e2e
 
 import (
+	"archive/zip"
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -36,7 +38,10 @@ var questions = []question{
 	{"secretsmanager:GetSecretValue", map[string]any{"SecretId": "s"}},
 	{"ssm:GetParameter", map[string]any{"Name": "p", "WithDecryption": true}},
 	{"kms:DescribeKey", map[string]any{"KeyId": "alias/k"}},
+	{"lambda:Invoke", map[string]any{"FunctionName": "f", "Payload": []byte("{}")}},
 }
+
+const flippedTrust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
 
 // TestFlippedBits flips one bit anywhere in a stopped node's directory: what was
 // stored is answered as it was or not at all. Where it is not, something says so:
@@ -56,6 +61,10 @@ func TestFlippedBits(t *testing.T) {
 	n.ask(t, question{"ssm:PutParameter", map[string]any{"Name": "p", "Type": "SecureString", "Value": strings.Repeat("still ", 50)}})
 	_, key := n.ask(t, question{"kms:CreateKey", map[string]any{}})
 	n.ask(t, question{"kms:CreateAlias", map[string]any{"AliasName": "alias/k", "TargetKeyId": between(key, `"KeyId":"`, `"`)}})
+	n.ask(t, question{"iam:CreateRole", map[string]any{"RoleName": "f", "AssumeRolePolicyDocument": flippedTrust}})
+	code := zipped(t, "fn.py", "def handler(event, context):\n    return 'as it was'\n"+strings.Repeat("# and will be\n", 200))
+	n.ask(t, question{"lambda:CreateFunction", map[string]any{"FunctionName": "f", "Runtime": "python3.11", "Handler": "fn.handler",
+		"Role": "arn:aws:iam::123456789012:role/f", "Timeout": 30.0, "Code": map[string]any{"ZipFile": code}}})
 	want := n.answers(t)
 	for _, q := range questions {
 		if want[q.name] == "" {
@@ -66,6 +75,9 @@ func TestFlippedBits(t *testing.T) {
 	n = startFlipped(t, dir)
 	n.stop(syscall.SIGKILL)
 	files := filesBelow(t, dir)
+	if !slices.ContainsFunc(files, func(name string) bool { return strings.HasPrefix(name, "blobs/") }) {
+		t.Fatal("no package is among the files")
+	}
 	rng := rand.New(rand.NewPCG(1, 2))
 	refused, unanswered := 0, 0
 	for round := range rounds {
@@ -119,9 +131,9 @@ func restrict(t *testing.T, dir string) {
 }
 
 // plain are files that hold nothing that was stored: a lock, addresses for
-// clients, and programs.
+// clients, and programs, unpacked ones in memory.
 func plain(name string) bool {
-	return name == "lock" || name == "endpoint" || name == "ca.pem" || name == "store/LOCK" || strings.HasPrefix(name, "support/")
+	return name == "lock" || name == "endpoint" || name == "ca.pem" || name == "store/LOCK" || strings.HasPrefix(name, "support/") || strings.HasPrefix(name, "code/")
 }
 
 func filesBelow(t *testing.T, dir string) (names []string) {
@@ -187,7 +199,11 @@ func startFlipped(t *testing.T, dir string) *flipped {
 	if err := n.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { n.stop(syscall.SIGKILL) })
+	t.Cleanup(func() {
+		n.stop(syscall.SIGKILL)
+		// A node that was killed leaves its code mounted, for its next start.
+		_ = syscall.Unmount(filepath.Join(dir, "code"), syscall.MNT_DETACH)
+	})
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		n.stop(syscall.SIGKILL)
@@ -250,6 +266,21 @@ func (n *flipped) answers(t *testing.T) map[string]string {
 		all[q.name] = body
 	}
 	return all
+}
+
+// zipped is a package of one file.
+func zipped(t *testing.T, name, text string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	f, err := w.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Store})
+	if err == nil {
+		_, err = io.WriteString(f, text)
+	}
+	if err := errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 func between(text, before, after string) string {

@@ -63,6 +63,9 @@ func TestSecretsAreNowhere(t *testing.T) {
 	s.useSecrets()
 	s.useKeys()
 	s.useDevice()
+	s.useImportedKey()
+	s.useCustomersKey()
+	s.must("cloister:RotateSeal", map[string]any{})
 	marked := s.everyOperation()
 	if marked < 15 {
 		t.Errorf("only %d values were marked: the models' marks are not seen", marked)
@@ -219,6 +222,7 @@ func (s *secrets) useKeys() {
 	}
 	signer := made(map[string]any{"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"})
 	s.must("kms:Sign", map[string]any{"KeyId": signer, "Message": []byte(mark), "SigningAlgorithm": "ECDSA_SHA_256"})
+	s.agree(made(map[string]any{"KeySpec": "ECC_NIST_P256", "KeyUsage": "KEY_AGREEMENT"}))
 	mac := made(map[string]any{"KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC"})
 	var answer struct{ Mac []byte }
 	s.check(json.Unmarshal(s.must("kms:GenerateMac", map[string]any{"KeyId": mac, "Message": []byte(mark), "MacAlgorithm": "HMAC_SHA_256"}), &answer))
