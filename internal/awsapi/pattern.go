@@ -36,6 +36,7 @@ var rewritten = [...]struct {
 }{
 	{`^[0-9A-Za-z\.\-_]*(?<!\.)$`, `[0-9A-Za-z.\-_]*`, `.*\.`},                                 // an S3 bucket's name
 	{`(?!^[0-9]+$)([a-zA-Z0-9-_]+)`, `[a-zA-Z0-9-_]+`, `[0-9]+`},                               // a function alias
+	{`(^\$LATEST$)|((?!^[0-9]+$)([a-zA-Z0-9-_]+))`, `\$LATEST|[a-zA-Z0-9-_]+`, `[0-9]+`},       // of a function's URL
 	{`^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$`, `[a-z0-9][a-z0-9-]{1,61}[a-z0-9]`, `.*--.*`}, // an account alias
 }
 

@@ -7,6 +7,7 @@ import (
 	"cloister/internal/awsapi/accessanalyzer"
 	"cloister/internal/awsapi/apigateway"
 	"cloister/internal/awsapi/apigatewayv2"
+	"cloister/internal/awsapi/cognitoidentity"
 	"cloister/internal/awsapi/cognitoidp"
 	"cloister/internal/awsapi/ec2"
 	"cloister/internal/awsapi/iam"
@@ -19,7 +20,7 @@ import (
 	"cloister/internal/awsapi/sts"
 )
 
-var generated = []*awsapi.Service{&accessanalyzer.Service, &apigateway.Service, &apigatewayv2.Service, &cognitoidp.Service, &ec2.Service, &iam.Service, &kms.Service, &lambda.Service, &logs.Service, &organizations.Service, &secretsmanager.Service, &ssm.Service, &sts.Service}
+var generated = []*awsapi.Service{&accessanalyzer.Service, &apigateway.Service, &apigatewayv2.Service, &cognitoidentity.Service, &cognitoidp.Service, &ec2.Service, &iam.Service, &kms.Service, &lambda.Service, &logs.Service, &organizations.Service, &secretsmanager.Service, &ssm.Service, &sts.Service}
 
 func TestEveryGeneratedPatternCompiles(t *testing.T) {
 	for _, s := range generated {
