@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -43,15 +44,27 @@ type Trust struct {
 // own. It sends nothing but the request, takes no proxy, follows no redirect,
 // and ends in 8 seconds.
 func (d *Dialer) Fetch(ctx context.Context, address string, trust Trust, most int64) ([]byte, error) {
+	return d.ask(ctx, http.MethodGet, address, nil, trust, most)
+}
+
+// Post is Fetch that sends a form.
+func (d *Dialer) Post(ctx context.Context, address string, form url.Values, trust Trust, most int64) ([]byte, error) {
+	return d.ask(ctx, http.MethodPost, address, form, trust, most)
+}
+
+func (d *Dialer) ask(ctx context.Context, method, address string, form url.Values, trust Trust, most int64) ([]byte, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.Fragment != "" {
 		return nil, errors.New("the address is no https URL without user and fragment")
 	}
 	ctx, cancel := context.WithTimeout(ctx, fetchTime)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	request, err := http.NewRequestWithContext(ctx, method, u.String(), strings.NewReader(form.Encode()))
 	if err != nil {
 		return nil, err
+	}
+	if method == http.MethodPost {
+		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("User-Agent", "cloister")

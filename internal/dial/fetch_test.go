@@ -192,3 +192,20 @@ func TestFetchGoesThroughTheDialer(t *testing.T) {
 		}
 	}
 }
+
+func TestPost(t *testing.T) {
+	s, chain := server(t, []string{"localhost"}, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, r.Method+" "+r.PostFormValue("a"))
+	})
+	d := local(t, s)
+	trust := Trust{Roots: roots(chain[1])}
+	if text, err := d.Post(t.Context(), s.URL, url.Values{"a": {"b & c"}}, trust, 100); err != nil || string(text) != "POST b & c" {
+		t.Errorf("%q %v", text, err)
+	}
+	if _, err := d.Post(t.Context(), strings.Replace(s.URL, "https", "http", 1), nil, trust, 100); err == nil {
+		t.Error("a form is sent in clear text")
+	}
+	if _, err := d.Post(t.Context(), s.URL, nil, Trust{Roots: x509.NewCertPool()}, 100); !errors.Is(err, ErrNotTrusted) {
+		t.Errorf("a form is sent to whom nobody vouches for: %v", err)
+	}
+}

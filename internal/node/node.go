@@ -183,7 +183,7 @@ func (n *Node) makeServices(ctx context.Context) error {
 	n.inBackground(n.ways.run)
 	n.startAnalyzer()
 	secrets, parameters := secretsmanager.New(n.db), ssm.New(n.db)
-	userPools := n.startUserPools()
+	userPools := n.startUserPools(dialer)
 	issuers := userPools.Issuers()
 	restAPIs := n.makeRESTAPIs(dialer, guard, issuers)
 	httpAPIs := n.makeHTTPAPIs(dialer, guard, issuers)

@@ -15,8 +15,8 @@ import (
 
 // startUserPools puts user pools behind the door and the pages of their domains
 // behind the gate.
-func (n *Node) startUserPools() *cognitoidp.Service {
-	s := cognitoidp.New(cognitoidp.Options{DB: n.db, Keys: n.keys, PublicURL: n.config.PublicURL})
+func (n *Node) startUserPools(dialer *dial.Dialer) *cognitoidp.Service {
+	s := cognitoidp.New(cognitoidp.Options{DB: n.db, Keys: n.keys, PublicURL: n.config.PublicURL, Fetch: dialer.Fetch, Post: dialer.Post})
 	s.Register(n.door)
 	front := s.Front()
 	n.gate.Handle("auth", front)

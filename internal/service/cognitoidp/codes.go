@@ -47,7 +47,7 @@ func (s *Service) checkCode(c *door.Call, p *pool, u *user, purpose, text string
 	kept, ok := u.Codes[purpose]
 	who := p.ID + "\x00" + u.Key + "\x00" + purpose
 	address := addressOf(c)
-	if !s.codes.may(who, address, c.Time) {
+	if !s.codes.mayFrom(who, address, c.Time, s.passwords.knows(p.ID+"\x00"+u.Key, address)) {
 		return limitExceeded("Attempt limit exceeded, please try after some time.")
 	}
 	if !ok || !c.Time.Before(kept.Expires) {

@@ -29,6 +29,9 @@ func some(s string) *string {
 
 func keysOf[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
+// errProvider is for what an identity provider answers that cannot be used.
+var errProvider = errors.New("the identity provider's answer is not one to what was asked")
+
 func isMissing(err error) bool { return errors.Is(err, store.ErrNotFound) }
 
 func invalid(format string, args ...any) error {

@@ -260,6 +260,8 @@ func (s *Service) serveFront(c *door.Call, x *exchange) (*answer, error) {
 		return s.userInfo(c, x)
 	case post && x.path == "/oauth2/revoke":
 		return s.revokeEndpoint(c, x)
+	case get && x.path == responsePath:
+		return s.fromProvider(c, x)
 	case get && x.path == "/logout":
 		return s.logout(c, x)
 	}

@@ -349,7 +349,7 @@ func TestClientCredentials(t *testing.T) {
 		t.Errorf("%d %v %v", status, body, claims)
 	}
 	_, err := try(h.harness, h.anyone(), api.OpGetUser, &api.GetUserRequest{AccessToken: &token})
-	wantCode(t, err, "UserNotFoundException", "")
+	wantCode(t, err, "NotAuthorizedException", "Invalid Access Token")
 	for what, c := range map[string]struct{ name, value, want string }{
 		"a scope not allowed": {"scope", "https://api.example/write", "invalid_scope"},
 		"an unknown scope":    {"scope", "openid", "invalid_scope"},

@@ -64,6 +64,19 @@ func addressOf(c *door.Call) string {
 // may tells whether a guess may be looked at now, and counts it as a wrong one
 // until right says otherwise: many at once are no way around.
 func (l *limiter) may(who, address string, now time.Time) bool {
+	return l.mayFrom(who, address, now, false)
+}
+
+// knows tells whether something of a user was right from an address.
+func (l *limiter) knows(who, address string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, known := l.known[who+"\x00"+address]
+	return known
+}
+
+// mayFrom is may for an address that is known to be the user's from elsewhere.
+func (l *limiter) mayFrom(who, address string, now time.Time, trusted bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.forget(now)
@@ -72,6 +85,7 @@ func (l *limiter) may(who, address string, now time.Time) bool {
 		return false
 	}
 	_, known := l.known[here]
+	known = known || trusted
 	if f := l.wrong[all]; !known && f != nil && now.Before(f.until) {
 		return false
 	}

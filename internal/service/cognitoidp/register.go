@@ -19,6 +19,7 @@ func (s *Service) Register(d *door.Door) {
 	s.registerGroups(d)
 	s.registerDomains(d)
 	s.registerServers(d)
+	s.registerProviders(d)
 	s.registerFront(d)
 }
 

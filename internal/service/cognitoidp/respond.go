@@ -212,6 +212,7 @@ func (at *attempt) setNewPassword(u *user, given map[string]string) (*api.Initia
 	now := *u
 	now.Attributes = after
 	change(&now)
+	at.state.Stamp = now.stamp()
 	return at.secondFactor(&now, "TokenGeneration_NewPasswordChallenge", nil)
 }
 

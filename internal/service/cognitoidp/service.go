@@ -5,10 +5,13 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"log/slog"
+	"net/url"
 	"sync"
 	"time"
 
+	"cloister/internal/dial"
 	"cloister/internal/door"
+	"cloister/internal/oidc"
 	"cloister/internal/seal"
 	"cloister/internal/store"
 )
@@ -20,7 +23,13 @@ type Options struct {
 	// PublicURL is where the node is reached from outside, without a slash at its
 	// end. Tokens name AWS's address as their issuer if it is empty.
 	PublicURL string
+	// Fetch and Post reach identity providers (dial.Dialer).
+	Fetch oidc.Fetcher
+	Post  Poster
 }
+
+// Poster sends a form and gives the answer, as dial.Dialer.Post does.
+type Poster func(ctx context.Context, address string, form url.Values, trust dial.Trust, most int64) ([]byte, error)
 
 // Service is user pools. It is safe for concurrent use.
 type Service struct {
@@ -30,6 +39,9 @@ type Service struct {
 	door      *door.Door
 	now       func() time.Time
 	newKey    func() (*rsa.PrivateKey, error)
+	fetch     oidc.Fetcher
+	post      Poster
+	issuers   *oidc.Keys
 
 	hashing   chan struct{} // bounds the memory that passwords take
 	passwords *limiter
@@ -41,13 +53,20 @@ type Service struct {
 
 // New makes the service. Run changes keys that are old.
 func New(o Options) *Service {
-	return &Service{
+	s := &Service{
 		db: o.DB, keys: o.Keys, publicURL: o.PublicURL, now: time.Now,
 		newKey:    func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) },
 		hashing:   make(chan struct{}, hashesAtOnce),
 		passwords: newLimiter(), codes: newLimiter(),
 		parsed: map[string]*rsa.PrivateKey{},
 	}
+	s.setOutgoing(o.Fetch, o.Post)
+	return s
+}
+
+// setOutgoing sets the ways to identity providers.
+func (s *Service) setOutgoing(fetch oidc.Fetcher, post Poster) {
+	s.fetch, s.post, s.issuers = fetch, post, oidc.NewKeys(fetch)
 }
 
 // Run changes the signing keys of pools when they are old, until ctx ends.

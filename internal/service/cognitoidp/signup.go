@@ -225,7 +225,9 @@ func (at *attempt) pretendedDelivery(name string) *api.CodeDeliveryDetailsType {
 
 // maySend bounds how many messages one user gets, and one address asks for.
 func (at *attempt) maySend(name string) error {
-	if !at.s.codes.may(at.p.ID+"\x00send\x00"+at.p.fold(name), addressOf(at.c), at.c.Time) {
+	address := addressOf(at.c)
+	trusted := at.s.passwords.knows(at.p.ID+"\x00"+at.p.fold(name), address)
+	if !at.s.codes.mayFrom(at.p.ID+"\x00send\x00"+at.p.fold(name), address, at.c.Time, trusted) {
 		return limitExceeded("Attempt limit exceeded, please try after some time.")
 	}
 	return nil

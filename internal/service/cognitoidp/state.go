@@ -14,6 +14,7 @@ import (
 // The id stays the same all through: one beginning ends in one sign-in.
 type state struct {
 	ID, Pool, User string // User is empty for one who is not
+	Stamp          string // of the user when the password was right
 	Name           string // as it was given
 	Challenge      string // that is to be answered
 	Issued         time.Time
@@ -50,7 +51,7 @@ const (
 func (at *attempt) newState(u *user, name string) *state {
 	st := &state{ID: random(mixedAlnum, 32), Pool: at.p.ID, Name: name, Issued: at.c.Time}
 	if u != nil {
-		st.User = u.Key
+		st.User, st.Stamp = u.Key, u.stamp()
 	}
 	return st
 }
@@ -114,5 +115,16 @@ func (at *attempt) user() (u *user, err error) {
 	if isMissing(err) {
 		return nil, nil
 	}
+	if err == nil && u.stamp() != at.state.Stamp {
+		return nil, nil // another one by now, or with another password
+	}
 	return u, err
+}
+
+// stamp is another one for another user of the name, and for another password.
+func (u *user) stamp() string {
+	if u.Password == nil {
+		return u.Sub
+	}
+	return u.Sub + "." + base64.RawStdEncoding.EncodeToString(u.Password.Salt)
 }

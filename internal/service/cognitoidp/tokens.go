@@ -330,6 +330,9 @@ func (s *Service) verify(r store.Reader, p *pool, parsed *jwt.JSONWebToken, use 
 
 func (s *Service) holder(r store.Reader, p *pool, claims *accessClaims) (*bearer, error) {
 	b := &bearer{p: p, claims: claims}
+	if claims.Username == "" {
+		return nil, badToken() // a client's own
+	}
 	var err error
 	if b.client, err = clientOf(r, p, &claims.Client); err != nil {
 		if !isWire(err) {

@@ -79,6 +79,16 @@ func (p *pool) aliasesOf(u *user) (all []attributeValue) {
 // when somebody else has its name or an alias.
 func (p *pool) put(tx *store.Tx, u *user, at time.Time) error {
 	u.Aliases, u.Modified = p.aliasesOf(u), at
+	for _, a := range u.Aliases {
+		if a.Attribute != "preferred_username" || a.Value == u.Key {
+			continue
+		}
+		if _, err := users.Get(tx, store.K(p.ID, a.Value)); err == nil {
+			return aliasExists(u) // it is somebody's name
+		} else if !isMissing(err) {
+			return err
+		}
+	}
 	err := users.Put(tx, u.key(), u)
 	if errors.Is(err, store.ErrExists) {
 		return aliasExists(u)
@@ -88,8 +98,8 @@ func (p *pool) put(tx *store.Tx, u *user, at time.Time) error {
 
 func aliasExists(u *user) error {
 	for _, a := range u.Aliases {
-		if a.Attribute == "phone_number" {
-			return awsapi.Errorf("AliasExistsException", "An account with the given phone_number already exists.")
+		if a.Attribute != "email" {
+			return awsapi.Errorf("AliasExistsException", "An account with the given %s already exists.", a.Attribute)
 		}
 	}
 	return awsapi.Errorf("AliasExistsException", "An account with the email already exists.")
@@ -106,6 +116,9 @@ func (p *pool) insert(tx *store.Tx, u *user) error {
 	} else if !isMissing(err) {
 		return err
 	}
+	if err := notAnothers(tx, p, u); err != nil {
+		return err
+	}
 	u.Aliases, u.Modified = p.aliasesOf(u), u.Created
 	if len(p.Spec.UsernameAttributes) > 0 {
 		for _, a := range u.Aliases {
@@ -119,6 +132,23 @@ func (p *pool) insert(tx *store.Tx, u *user) error {
 		}
 	}
 	return p.put(tx, u, u.Created)
+}
+
+// notAnothers refuses a name by which somebody else is found: their sub, or the
+// name that they prefer.
+func notAnothers(tx *store.Tx, p *pool, u *user) error {
+	for index, key := range map[string]store.Key{
+		"sub": store.K(p.ID, u.Name), "alias": store.K(p.ID, "preferred_username", foldAlias(p, "preferred_username", u.Name)),
+	} {
+		found, err := users.Lookup(tx, index, key)
+		if err == nil && found.Value.Sub != u.Sub {
+			return usernameExists()
+		}
+		if err != nil && !isMissing(err) {
+			return err
+		}
+	}
+	return nil
 }
 
 // newUser makes a user who is not stored. Where users sign in by an attribute
