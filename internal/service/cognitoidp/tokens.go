@@ -381,7 +381,7 @@ func (s *Service) sealFor(table, client string, v any) (string, error) {
 var errSealed = errors.New("not sealed here for this")
 
 func (s *Service) openFor(table, client, text string, v any) error {
-	sealed, err := base64.RawURLEncoding.DecodeString(text)
+	sealed, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil {
 		return errSealed
 	}
