@@ -808,7 +808,7 @@ var (
 	}}
 	shapeProviderDetailsType        = awsapi.Shape{Name: "ProviderDetailsType", Kind: awsapi.KindMap, Traits: awsapi.Sensitive, Elem: &awsapi.Member{Shape: &shapeStringType}, Key: &awsapi.Member{Shape: &shapeStringType}}
 	shapeProviderNameType           = awsapi.Shape{Name: "ProviderNameType", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 32, Pattern: "[\\p{L}\\p{M}\\p{S}\\p{N}\\p{P}\\p{Z}]+"}}
-	shapeProviderNameTypeV2         = awsapi.Shape{Name: "ProviderNameTypeV2", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 32, Pattern: "[^_\\p{Z}][\\p{L}\\p{M}\\p{S}\\p{N}\\p{P}][^_\\p{Z}]+"}}
+	shapeProviderNameTypeV2         = awsapi.Shape{Name: "ProviderNameTypeV2", Kind: awsapi.KindString, Limits: &awsapi.Limits{HasMin: true, Min: 1, HasMax: true, Max: 32}}
 	shapeProviderUserIdentifierType = awsapi.Shape{Name: "ProviderUserIdentifierType", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "ProviderName", Shape: &shapeProviderNameType},
 		{Name: "ProviderAttributeName", Shape: &shapeStringType},
