@@ -92,7 +92,7 @@ type firstCalls struct {
 
 // call returns how many ms the call of function i took.
 func (f *firstCalls) call(i int) (float64, error) {
-	r := load.Request{Method: "POST", Path: lab.InvokePath(coldName(i)), ContentType: "application/json", Body: []byte(`{"first":true}`)}
+	r := load.Request{Method: "POST", Path: lab.InvokePath(coldName(i)), ContentType: "application/json", Body: []byte(`"first"`)}
 	signer := f.user.Signer("lambda")
 	request := signer.Signed(f.address, &r, time.Now())
 	began := time.Now()

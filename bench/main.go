@@ -34,6 +34,7 @@ type part struct {
 var parts = []part{
 	{"warm", warm}, {"api", api}, {"cold", cold}, {"decision", decide}, {"decisions", decideMany}, {"identity", identity}, {"up", up}, {"store", storage},
 	{"egress", egress}, {"scan", scan}, {"keys", keys}, {"gateway", gateway},
+	{"interpreters", interpreters}, {"loops", loops}, {"density", density},
 }
 
 // bench is one run.
