@@ -485,17 +485,41 @@ function watchUncaught(client, state) {
   });
 }
 
+// Plays one invocation, with a platform of its own, so that what the first one
+// needs is loaded and compiled.
+async function rehearse() {
+  const { once } = require('events');
+  const server = net.createServer((platform) => {
+    let asked = 0;
+    platform.on('data', (data) => {
+      if (data.toString().startsWith('POST')) platform.write('HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n');
+      else if (asked++ > 0) server.emit('played');
+      else platform.write('HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: 0\r\nLambda-Runtime-Deadline-Ms: 0\r\nContent-Length: 2\r\n\r\n{}');
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const client = new Client(`127.0.0.1:${server.address().port}`);
+  new Runtime(client, async (event) => event).next();
+  await once(server, 'played');
+  client.socket.removeAllListeners();
+  client.socket.destroy();
+  server.close();
+  await once(server, 'close');
+  onEmpty = () => {};
+  delete global[REQUEST_ID];
+}
+
 // Booted ahead: nothing of the function is here yet. On file 3 it says that it
 // waits, and reads a directory and an environment. They come whole, when the
 // other end is closed; nothing comes when there will be no work.
 async function waitForWork() {
   process.argv.splice(2);
   // What the first request would load.
-  require('stream');
-  new net.Socket().destroy();
   void process.stdout;
   void process.stderr;
   await import('node:fs');
+  await rehearse();
   fs.writeSync(3, '1');
   const parts = [];
   for (;;) {
@@ -507,11 +531,13 @@ async function waitForWork() {
   fs.closeSync(3);
   const [directory, ...environment] = Buffer.concat(parts).toString().split('\0');
   if (!directory) process.exit(0);
-  for (const name of Object.keys(process.env)) delete process.env[name];
-  for (const variable of environment.slice(0, -1)) {
+  const given = Object.fromEntries(environment.slice(0, -1).map((variable) => {
     const at = variable.indexOf('=');
-    process.env[variable.slice(0, at)] = variable.slice(at + 1);
-  }
+    return [variable.slice(0, at), variable.slice(at + 1)];
+  }));
+  for (const name of Object.keys(process.env)) if (given[name] === undefined) delete process.env[name];
+  // Setting TZ, even to what it was, has all of its zone's data loaded again.
+  for (const name of Object.keys(given)) if (process.env[name] !== given[name]) process.env[name] = given[name];
   process.chdir(directory);
 }
 
