@@ -11,7 +11,7 @@ var (
 	}}
 	shapeApiKey = awsapi.Shape{Name: "ApiKey", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "id", Shape: &shapeString},
-		{Name: "value", Shape: &shapeString},
+		{Name: "value", Shape: &shapeApiKeyValue},
 		{Name: "name", Shape: &shapeString},
 		{Name: "customerId", Shape: &shapeString},
 		{Name: "description", Shape: &shapeString},
@@ -22,6 +22,7 @@ var (
 		{Name: "tags", Shape: &shapeMapOfStringToString},
 	}}
 	shapeApiKeySourceType = awsapi.Shape{Name: "ApiKeySourceType", Kind: awsapi.KindString, Limits: &awsapi.Limits{Enum: []string{"HEADER", "AUTHORIZER"}}}
+	shapeApiKeyValue      = awsapi.Shape{Name: "ApiKeyValue", Kind: awsapi.KindString, Traits: awsapi.Sensitive}
 	shapeApiKeys          = awsapi.Shape{Name: "ApiKeys", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "warnings", Shape: &shapeListOfString},
 		{Name: "position", Shape: &shapeString},
@@ -81,7 +82,7 @@ var (
 		{Name: "description", Shape: &shapeString},
 		{Name: "enabled", Shape: &shapeBoolean},
 		{Name: "generateDistinctId", Shape: &shapeBoolean},
-		{Name: "value", Shape: &shapeString},
+		{Name: "value", Shape: &shapeApiKeyValue},
 		{Name: "stageKeys", Shape: &shapeListOfStageKeys},
 		{Name: "customerId", Shape: &shapeString},
 		{Name: "tags", Shape: &shapeMapOfStringToString},
@@ -875,7 +876,7 @@ var (
 	shapeUsagePlanKey = awsapi.Shape{Name: "UsagePlanKey", Kind: awsapi.KindStructure, Members: []awsapi.Member{
 		{Name: "id", Shape: &shapeString},
 		{Name: "type", Shape: &shapeString},
-		{Name: "value", Shape: &shapeString},
+		{Name: "value", Shape: &shapeApiKeyValue},
 		{Name: "name", Shape: &shapeString},
 	}}
 	shapeUsagePlanKeys = awsapi.Shape{Name: "UsagePlanKeys", Kind: awsapi.KindStructure, Members: []awsapi.Member{

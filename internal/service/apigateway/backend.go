@@ -61,7 +61,10 @@ func (s *Service) callBackend(ctx context.Context, c *door.Call, x *exchange) (*
 
 func (s *Service) backendRequest(ctx context.Context, c *door.Call, x *exchange, body []byte) (*http.Request, error) {
 	i := x.method.method.MethodIntegration
-	to := x.overridesOf("path")
+	to := map[string]string{}
+	for name, value := range x.overridesOf("path") {
+		to[name] = x.inPlace("", value)
+	}
 	query, header := url.Values{}, http.Header{}
 	passes := val(i.Type) == typeHTTPPx
 	if passes {
@@ -80,7 +83,7 @@ func (s *Service) backendRequest(ctx context.Context, c *door.Call, x *exchange,
 		}
 		switch m[1] {
 		case "path":
-			to[m[2]] = value
+			to[m[2]] = x.inPlace(strings.TrimPrefix(i.RequestParameters[place], "method.request.path."), value)
 		case "querystring":
 			query.Set(m[2], value)
 		case "header":
@@ -93,7 +96,7 @@ func (s *Service) backendRequest(ctx context.Context, c *door.Call, x *exchange,
 	if passes {
 		for name, value := range x.params {
 			if _, mapped := to[name]; !mapped {
-				to[name] = value
+				to[name] = x.inPlace(name, value)
 			}
 		}
 	}
@@ -106,6 +109,17 @@ func (s *Service) backendRequest(ctx context.Context, c *door.Call, x *exchange,
 		}
 	}
 	return newRequest(ctx, x, i, to, query, header, body)
+}
+
+// inPlace is a value for a part of a backend's path: slashes in it count as such only
+// if it is what a greedy variable took of the request's own.
+func (x *exchange) inPlace(name, value string) string {
+	for _, seg := range x.resource.segments {
+		if seg.greedy && seg.text == name {
+			return value
+		}
+	}
+	return strings.ReplaceAll(value, "/", "%2F")
 }
 
 // overridesOf are what a template has set of a request's header, query or path.
@@ -132,6 +146,9 @@ func newRequest(ctx context.Context, x *exchange, i *api.Integration, to map[str
 		return nil, err
 	}
 	for name, value := range to {
+		if leaves(value) {
+			return nil, errors.New("a parameter would leave its part of the path")
+		}
 		text = strings.ReplaceAll(text, "{"+name+"+}", escapeParts(value))
 		text = strings.ReplaceAll(text, "{"+name+"}", escapeParts(value))
 	}
@@ -158,6 +175,18 @@ func newRequest(ctx context.Context, x *exchange, i *api.Integration, to map[str
 	r.Header = header
 	header.Set("X-Amzn-Apigateway-Api-Id", x.api.row.id())
 	return r, nil
+}
+
+// leaves says whether a part of a value, as the next server may read it, is a dot
+// segment.
+func leaves(value string) bool {
+	plain := strings.NewReplacer("%2F", "/", "%2f", "/", `\`, "/").Replace(value)
+	for _, p := range strings.Split(plain, "/") {
+		if name, _, _ := strings.Cut(p, ";"); name == "." || name == ".." {
+			return true
+		}
+	}
+	return false
 }
 
 // escapeParts escapes a decoded value for a path: its slashes are those that the

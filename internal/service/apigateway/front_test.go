@@ -454,6 +454,109 @@ func TestKeysAndPlans(t *testing.T) {
 		t.Error("a key's value was shown unasked")
 	}
 	do(h, api.OpDeleteApiKey, &api.DeleteApiKeyRequest{ApiKey: k.Id})
+	const own = "a-value-that-the-caller-chose"
+	do(h, api.OpCreateApiKey, &api.CreateApiKeyRequest{Name: ptr("own"), Value: ptr(own)})
+	for e, err := range audit.Read(context.Background(), h.Dir, h.Keys, 0, false) {
+		h.must(err)
+		if text, _ := json.Marshal(e.Record); strings.Contains(string(text), own) || strings.Contains(string(text), *k.Value) {
+			t.Errorf("the audit log has a key's value: %s", text)
+		}
+	}
+}
+
+func TestHTTPIntegrations(t *testing.T) {
+	h := newHarness(t)
+	id, root := h.newAPI(public)
+	any := h.resource(id, root, "{proxy+}")
+	one := h.resource(id, root, "one")
+	h.method(id, any, "ANY")
+	h.method(id, one, "POST")
+	put := func(in *api.PutIntegrationRequest) { in.RestApiId = &id; do(h, api.OpPutIntegration, in) }
+	put(&api.PutIntegrationRequest{ResourceId: &any, HttpMethod: ptr("ANY"), Type: ptr("HTTP_PROXY"), IntegrationHttpMethod: ptr("ANY"), Uri: ptr("https://backend.example/v1/{proxy}?fixed=1"),
+		RequestParameters: map[string]string{"integration.request.path.proxy": "method.request.path.proxy", "integration.request.header.X-Stage": "context.stage"}})
+	put(&api.PutIntegrationRequest{ResourceId: &one, HttpMethod: ptr("POST"), Type: ptr("HTTP"), IntegrationHttpMethod: ptr("PUT"), Uri: ptr("https://backend.example/items/{id}"),
+		RequestParameters: map[string]string{"integration.request.path.id": "method.request.querystring.id"}, RequestTemplates: map[string]string{"application/json": `{"n":$input.json('$.n')}`}})
+	for code, pattern := range map[string]*string{"200": nil, "404": ptr("4..")} {
+		do(h, api.OpPutIntegrationResponse, &api.PutIntegrationResponseRequest{RestApiId: &id, ResourceId: &one, HttpMethod: ptr("POST"), StatusCode: &code, SelectionPattern: pattern,
+			ResponseTemplates: map[string]string{"application/json": `{"was":$input.json('$.s')}`}, ResponseParameters: map[string]string{"method.response.header.X-Of": "integration.response.header.X-Of"}})
+	}
+	h.deploy(id)
+	h.backends.answer = func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Of", "backend")
+		w.Header().Set("Connection", "X-Hop")
+		w.Header().Set("X-Hop", "1")
+		if r.URL.Path == "/items/9" {
+			w.WriteHeader(418)
+		}
+		_, _ = w.Write([]byte(`{"s":"` + r.Method + `"}`))
+	}
+	w := h.want(200, `{"s":"DELETE"}`, with2(request("DELETE", id, "/prod/a/b%2Fc?q=1", "x"), "Authorization", "secret", "X-Api-Key", "secret", "X-Forwarded-For", "1.1.1.1"))
+	got := h.backends.got
+	if got.URL.String() != "https://backend.example/v1/a/b%2Fc?fixed=1&q=1" || h.backends.body != "x" || got.Header.Get("X-Stage") != "prod" ||
+		got.Header.Get("Authorization") != "" || got.Header.Get("X-Api-Key") != "" || got.Header.Get("X-Forwarded-For") != "" {
+		t.Errorf("the backend got %s %v", got.URL, got.Header)
+	}
+	if w.Header().Get("X-Of") != "backend" || w.Header().Get("X-Hop") != "" {
+		t.Errorf("the client got %v", w.Header())
+	}
+	w = h.want(200, `{"was":"PUT"}`, request("POST", id, "/prod/one?id=7", `{"n":1}`))
+	if h.backends.got.URL.Path != "/items/7" || h.backends.body != `{"n":1}` || w.Header().Get("X-Of") != "backend" {
+		t.Errorf("the backend got %s %s", h.backends.got.URL, h.backends.body)
+	}
+	h.want(404, `{"was":"PUT"}`, request("POST", id, "/prod/one?id=9", `{"n":1}`))
+	for _, value := range []string{"..", "../x", "a/..", "..%2f", "..;a", `..\x`} {
+		h.backends.got = nil
+		r := request("POST", id, "/prod/one", `{}`)
+		r.URL.RawQuery = "id=" + value
+		h.send(r)
+		if h.backends.got != nil {
+			t.Errorf("%s reached %s", value, h.backends.got.URL)
+		}
+	}
+	h.want(200, "", request("POST", id, "/prod/one?id=a/b%3Fc", `{}`))
+	if u := h.backends.got.URL.String(); u != "https://backend.example/items/a%2Fb%3Fc" {
+		t.Errorf("the backend got %s", u)
+	}
+	h.backends.answer = nil
+	h.want(504, `{"message":"Network error communicating with endpoint"}`, request("GET", id, "/prod/x", ""))
+	for _, uri := range []string{"ftp://x", "https://{host}/", "https://a@b/", "https://${stageVariables.x}{proxy}.example/", "//x", ""} {
+		_, err := door.Do(context.Background(), h.Door, h.root, api.OpPutIntegration, &api.PutIntegrationRequest{RestApiId: &id, ResourceId: &any, HttpMethod: ptr("ANY"), Type: ptr("HTTP_PROXY"), IntegrationHttpMethod: ptr("GET"), Uri: &uri})
+		if err == nil {
+			t.Errorf("the URI %q was taken", uri)
+		}
+	}
+}
+
+func TestDomains(t *testing.T) {
+	h := newHarness(t)
+	id, root := h.newAPI(public)
+	h.method(id, root, "GET")
+	mock(h, id, root, "GET", "$context.domainName")
+	h.deploy(id)
+	for _, name := range []string{"node.example", "x.localhost", "UPPER.example", "a..b", "x.amazonaws.com"} {
+		if _, err := door.Do(context.Background(), h.Door, h.root, api.OpCreateDomainName, &api.CreateDomainNameRequest{DomainName: &name}); err == nil {
+			t.Errorf("the domain %s was taken", name)
+		}
+	}
+	const name = "api.shop.example"
+	do(h, api.OpCreateDomainName, &api.CreateDomainNameRequest{DomainName: ptr(name)})
+	do(h, api.OpCreateBasePathMapping, &api.CreateBasePathMappingRequest{DomainName: ptr(name), BasePath: ptr("v1"), RestApiId: &id, Stage: ptr("prod")})
+	to := func(path string) *http.Request {
+		r := request("GET", id, path, "")
+		r.Host = name
+		return r
+	}
+	h.want(200, name, to("/v1"))
+	h.want(403, missing, to("/v1/none"))
+	if w := h.send(to("/v2")); w.Body.String() == name {
+		t.Error("another base path was served")
+	}
+	do(h, api.OpUpdateBasePathMapping, &api.UpdateBasePathMappingRequest{DomainName: ptr(name), BasePath: ptr("v1"),
+		PatchOperations: []*api.PatchOperation{{Op: ptr("replace"), Path: ptr("/basePath"), Value: ptr("")}}})
+	h.want(200, name, to("/"))
+	do(h, api.OpUpdateRestApi, &api.UpdateRestApiRequest{RestApiId: &id, PatchOperations: []*api.PatchOperation{{Op: ptr("replace"), Path: ptr("/disableExecuteApiEndpoint"), Value: ptr("true")}}})
+	h.want(200, name, to("/"))
+	h.want(403, forbidden, request("GET", id, "/prod", ""))
 }
 
 func TestGatewayResponses(t *testing.T) {
