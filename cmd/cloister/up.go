@@ -77,6 +77,13 @@ func up(cmd *cobra.Command, config node.Config) error {
 		return errors.Join(err, n.Stop())
 	}
 	printOutgoing(cmd.ErrOrStderr(), config.AllowOutgoing)
+	open, err := n.WithInternet(ctx)
+	if err != nil {
+		return errors.Join(err, n.Stop())
+	}
+	for _, arn := range open {
+		fmt.Fprintf(cmd.ErrOrStderr(), "posture: %s reaches the public internet, by its tag cloister:egress\n", arn)
+	}
 	fmt.Fprintln(cmd.OutOrStdout(), "ready", n.URL())
 	<-ctx.Done()
 	slog.Info("draining")

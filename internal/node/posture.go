@@ -16,3 +16,13 @@ func (n *Node) Posture(ctx context.Context) (states []guardrail.State, err error
 	})
 	return states, err
 }
+
+// WithInternet lists the functions, of all accounts, that a tag gives the public
+// internet, by ARN.
+func (n *Node) WithInternet(ctx context.Context) (arns []string, err error) {
+	err = n.db.View(ctx, func(r store.Reader) error {
+		arns, err = n.lambda.WithInternet(r)
+		return err
+	})
+	return arns, err
+}
