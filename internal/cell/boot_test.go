@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"cloister/internal/cell/egress"
 )
 
 // bootSpec is a spec whose program can be booted ahead; its attempts come with the
@@ -237,5 +239,61 @@ func TestWhatDoesNotBootIsExecuted(t *testing.T) {
 			t.Errorf("%q", out.String())
 		}
 		time.Sleep(2 * bootDelay)
+	}
+}
+
+// The network and the listeners come with the work.
+func TestBootedAheadHasTheNetworkOfItsWork(t *testing.T) {
+	spec := bootSpec(t, "fetch:198.51.100.2:80", "dial:198.51.100.1:80")
+	h := bootHost(t, spec)
+	plain := probeSpec("fetch:198.51.100.2:80", "dial:198.51.100.1:80")
+	plain.Network = &egress.Network{Egress: &echoWorld{}}
+	spec.Network = &egress.Network{Egress: &echoWorld{}}
+	want := output(t, plain)
+	if out := bootOutput(t, h, spec); out != want || !strings.Contains(out, "ENETUNREACH") {
+		t.Errorf("got %q, want %q", out, want)
+	}
+	if out := bootOutput(t, h, bootSpec(t, "dial:198.51.100.2:80")); out != "dial:198.51.100.2:80 ENETUNREACH\n" {
+		t.Errorf("without a network: %q", out)
+	}
+}
+
+// What waits ends with the spawner, and the next start finds another one.
+func TestWhatWaitsEndsWithTheSpawner(t *testing.T) {
+	spec := bootSpec(t, "uid")
+	h := bootHost(t, spec)
+	waiting := awaitBooted(t, h, spec)
+	syscall.Kill(h.sp.pid, syscall.SIGKILL)
+	if exit := waiting.Exit(); !exit.Killed {
+		t.Errorf("exit %+v", exit)
+	}
+	c, err := h.Start(context.Background(), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Exit(); c == waiting {
+		t.Error("it was used after its end")
+	}
+	if next := awaitBooted(t, h, spec); next == waiting {
+		t.Error("nothing was booted again")
+	}
+}
+
+// However often programs are booted, given work and given up, nothing of them stays.
+func TestNothingIsLeftOfWhatWaited(t *testing.T) {
+	spec := bootSpec(t, "uid")
+	h := bootHost(t, spec)
+	files := func() int { return entries("/proc/self/fd") + entries(fmt.Sprintf("/proc/%d/fd", h.sp.pid)) }
+	awaitBooted(t, h, spec)
+	before := files()
+	for range 5 {
+		bootOutput(t, h, spec)
+		awaitBooted(t, h, spec)
+	}
+	for i := 0; files() != before; i++ {
+		if i == 500 {
+			t.Fatalf("%d open files, and %d before", files(), before)
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
 }
