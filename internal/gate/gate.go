@@ -68,16 +68,28 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		serve(fronts, w, r, t)
 		return
 	}
-	if fronts, t := g.byPath(host, r); fronts != nil {
+	// A user's own domain comes before the paths: below them are other people's
+	// pages, which are not to speak in its name.
+	if !speaksAWS(r) && g.byDomain(host, w, r) {
+		return
+	}
+	if kind, fronts, t := g.byPath(host, r); fronts != nil {
+		if pages[kind] {
+			w.Header().Set("Content-Security-Policy", alone)
+		}
 		serve(fronts, w, r, t)
 		return
 	}
+	g.door.ServeHTTP(w, r)
+}
+
+func (g *Gate) byDomain(host string, w http.ResponseWriter, r *http.Request) bool {
 	for _, f := range g.domains {
 		if f.Serve(w, r, Target{Host: host, Path: pathOf(r)}) {
-			return
+			return true
 		}
 	}
-	g.door.ServeHTTP(w, r)
+	return false
 }
 
 func serve(fronts []Front, w http.ResponseWriter, r *http.Request, t Target) {
@@ -117,15 +129,23 @@ func (g *Gate) isDomains(host string) bool {
 	return g.domain != "" && (host == g.domain || strings.HasSuffix(host, "."+g.domain))
 }
 
-// byPath finds the fronts that the path means.
-func (g *Gate) byPath(host string, r *http.Request) ([]Front, Target) {
+// pages are the kinds whose answers users write. Those that are reached by a path
+// share a host, and a browser would let the script of one read all the others and
+// the sign-in pages: alone has it take each for a stranger of them (Content
+// Security Policy Level 3, "sandbox").
+var pages = map[string]bool{"execute-api": true, "lambda-url": true}
+
+const alone = "sandbox allow-downloads allow-forms allow-modals allow-popups allow-scripts"
+
+// byPath finds the kind and the fronts that the path means.
+func (g *Gate) byPath(host string, r *http.Request) (string, []Front, Target) {
 	rest, ok := strings.CutPrefix(pathOf(r), pathPrefix)
 	if !ok {
-		return nil, Target{}
+		return "", nil, Target{}
 	}
 	kind, rest, _ := strings.Cut(rest, "/")
 	name, path, _ := strings.Cut(rest, "/")
-	return g.fronts[kind], Target{Name: name, Host: host, Path: "/" + path}
+	return kind, g.fronts[kind], Target{Name: name, Host: host, Path: "/" + path}
 }
 
 // pathOf is the path as it was sent.

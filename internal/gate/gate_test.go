@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"cloister/internal/gate"
@@ -42,6 +43,7 @@ func TestWhoseARequestIs(t *testing.T) {
 		{"127.0.0.1", "/_aws/other/a1", "door"},
 		{"127.0.0.1", "/%5Faws/execute-api/a1/", "door"},
 		{"api.customer.com", "/x", "domain name= path=/x"},
+		{"api.customer.com", "/_aws/execute-api/a1/evil.html", "domain name= path=/_aws/execute-api/a1/evil.html"},
 		{"b2.execute-api.evil.com", "/x", "door"},
 		{"x.b2.execute-api.localhost", "/x", "door"},
 		{".execute-api.localhost", "/x", "door"},
@@ -80,6 +82,61 @@ func TestStrictTransportSecurity(t *testing.T) {
 		g.ServeHTTP(w, r)
 		if got := w.Header().Get("Strict-Transport-Security"); got != c.want {
 			t.Errorf("%s, TLS %v: %q", c.host, c.tls, got)
+		}
+	}
+}
+
+// Whoever claimed a name that the node is reached by does not get what clients of
+// AWS's protocols send there.
+func TestDomainsGetNoCallsOfAWS(t *testing.T) {
+	door := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "door") })
+	g := gate.New(door, "")
+	g.HandleDomains(known{"domain", "api.customer.com"})
+	const scope = "Credential=AKIA/20260101/us-east-1/%s/aws4_request, SignedHeaders=host, Signature=00"
+	for _, c := range []struct{ path, header, value, want string }{
+		{"/", "Authorization", "AWS4-HMAC-SHA256 " + fmt.Sprintf(scope, "s3"), "door"},
+		{"/", "Authorization", "AWS4-HMAC-SHA256 " + fmt.Sprintf(scope, "execute-api"), "domain name= path=/"},
+		{"/", "Authorization", "Bearer " + fmt.Sprintf(scope, "s3"), "domain name= path=/"},
+		{"/", "Authorization", "AWS4-HMAC-SHA256 Credential=", "domain name= path=/"},
+		{"/", "X-Amz-Target", "AWSCognitoIdentityProviderService.InitiateAuth", "door"},
+		{"/?X-Amz-Credential=AKIA%2F20260101%2Fus-east-1%2Fsts%2Faws4_request", "X", "y", "door"},
+		{"/?X-Amz-Credential=AKIA%2F20260101%2Fus-east-1%2Fexecute-api%2Faws4_request", "X", "y", "domain name= path=/"},
+	} {
+		r := httptest.NewRequest("GET", c.path, nil)
+		r.Host = "api.customer.com"
+		r.Header.Set(c.header, c.value)
+		w := httptest.NewRecorder()
+		g.ServeHTTP(w, r)
+		if got := w.Body.String(); got != c.want {
+			t.Errorf("%s %s: %s goes to %q, want %q", c.path, c.header, c.value, got, c.want)
+		}
+	}
+}
+
+// A page of an API that is reached by a path shares its host with the sign-in
+// pages and with other people's APIs, and is kept apart from them.
+func TestPagesByPathAreAlone(t *testing.T) {
+	g := gate.New(http.NotFoundHandler(), "")
+	for _, kind := range []string{"execute-api", "lambda-url", "cognito"} {
+		g.Handle(kind, known{label: kind})
+	}
+	for _, c := range []struct {
+		host, path string
+		alone      bool
+	}{
+		{"127.0.0.1", "/_aws/execute-api/a/", true},
+		{"127.0.0.1", "/_aws/lambda-url/a/", true},
+		{"127.0.0.1", "/_aws/cognito/a/", false},
+		{"a.execute-api.localhost", "/", false},
+		{"a.execute-api.localhost", "/_aws/execute-api/b/", false},
+	} {
+		r := httptest.NewRequest("GET", c.path, nil)
+		r.Host = c.host
+		w := httptest.NewRecorder()
+		g.ServeHTTP(w, r)
+		policy := w.Header().Get("Content-Security-Policy")
+		if (policy != "") != c.alone || strings.Contains(policy, "allow-same-origin") {
+			t.Errorf("%s%s: %q", c.host, c.path, policy)
 		}
 	}
 }

@@ -55,7 +55,8 @@ func bothAPIs(rest *apigateway.Service, http *apigatewayv2.Service) explain.View
 }
 
 // isOwnName says whether the node is, or seems to be, reached by a name, or by one
-// below it, or the name is of the node's domain.
+// below it, or the name is of the node's domain. A node that was told nothing of
+// how it is reached takes its certificate's word.
 func (n *Node) isOwnName(name string) bool {
 	if domain := n.config.Domain; domain != "" && strings.HasSuffix("."+name, "."+domain) {
 		return true
@@ -69,6 +70,9 @@ func (n *Node) isOwnName(name string) bool {
 	}
 	if host, _, err := net.SplitHostPort(n.config.Listen); err == nil {
 		names = append(names, host)
+	}
+	if n.certificate != nil && n.config.Domain == "" && n.config.PublicURL == "" {
+		names = append(names, n.certificate.Names()...)
 	}
 	for _, own := range names {
 		if own = strings.ToLower(own); own != "" && (own == name || strings.HasSuffix(own, "."+name)) {

@@ -202,6 +202,26 @@ func TestTLS(t *testing.T) {
 	}
 }
 
+// A node that was told nothing of how it is reached goes by its certificate.
+func TestNobodyClaimsANameOfTheNode(t *testing.T) {
+	certFile, keyFile, _ := pemPair(t, "Node.corp.example", "other.example", "*.apps.example")
+	for _, c := range []struct {
+		config Config
+		taken  map[string]bool
+	}{
+		{Config{}, map[string]bool{"node.corp.example": true, "corp.example": true, "other.example": true, "shop.apps.example": false, "apps.example": false}},
+		{Config{PublicURL: "https://node.corp.example"}, map[string]bool{"node.corp.example": true, "other.example": false}},
+	} {
+		c.config.TLSCert, c.config.TLSKey = certFile, keyFile
+		n := startNode(t, c.config)
+		for name, taken := range c.taken {
+			if n.isOwnName(name) != taken {
+				t.Errorf("with --public-url %q a user may claim %s: %v", c.config.PublicURL, name, taken)
+			}
+		}
+	}
+}
+
 func TestTLSSettingsThatAreRefused(t *testing.T) {
 	for what, c := range map[string]Config{
 		"half a pair":           {TLSCert: "a"},

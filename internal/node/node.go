@@ -32,6 +32,7 @@ import (
 	"cloister/internal/dial"
 	"cloister/internal/door"
 	"cloister/internal/gate"
+	"cloister/internal/gate/cert"
 	"cloister/internal/guardrail"
 	"cloister/internal/seal"
 	"cloister/internal/service/accessanalyzer/generation"
@@ -69,11 +70,12 @@ type Node struct {
 	ways    *ways
 	plane   *plane
 
-	listener net.Listener
-	server   *http.Server
-	stopping sync.Once
-	drainBy  time.Time      // set by Stop
-	closers  []func() error // run last to first
+	certificate *cert.Files // of --tls-cert; nil for none
+	listener    net.Listener
+	server      *http.Server
+	stopping    sync.Once
+	drainBy     time.Time      // set by Stop
+	closers     []func() error // run last to first
 }
 
 // Services are the services that a node has: AWS's and the platform's own.
@@ -187,6 +189,7 @@ func (n *Node) makeServices(ctx context.Context) error {
 	issuers := userPools.Issuers()
 	restAPIs := n.makeRESTAPIs(dialer, guard, issuers)
 	httpAPIs := n.makeHTTPAPIs(dialer, guard, issuers)
+	restAPIs.HeldElsewhere, httpAPIs.HeldElsewhere = httpAPIs.HeldByOthers, restAPIs.HeldByOthers
 	identityPools := n.startIdentityPools(dialer, issuers, tokens)
 	if err := n.startOutbox(dialer); err != nil {
 		return err

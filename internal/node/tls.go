@@ -54,6 +54,7 @@ func (n *Node) tlsConfig() (*tls.Config, error) {
 		if err != nil {
 			return nil, fmt.Errorf("--tls-cert and --tls-key: %w", err)
 		}
+		n.certificate = files
 		config.GetCertificate = localOr(issuer.get, files.GetCertificate)
 	}
 	return config, nil

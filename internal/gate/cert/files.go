@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"time"
 )
@@ -54,6 +55,19 @@ func (f *Files) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		f.renew()
 	}
 	return f.current, nil
+}
+
+// Names are those that the current certificate spells out, in lower case: none that
+// stands for any label.
+func (f *Files) Names() []string {
+	current, _ := f.GetCertificate(nil) // never fails
+	names := make([]string, 0, len(current.Leaf.DNSNames))
+	for _, name := range current.Leaf.DNSNames {
+		if !strings.HasPrefix(name, "*") {
+			names = append(names, strings.ToLower(strings.TrimSuffix(name, ".")))
+		}
+	}
+	return names
 }
 
 func (f *Files) renew() {

@@ -16,6 +16,35 @@ import (
 
 var domainName = regexp.MustCompile(`^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$`)
 
+// ours are names that are the node's or AWS's, which nobody may claim.
+var ours = regexp.MustCompile(`(?:^|\.)(?:localhost|amazonaws\.com|on\.aws|amazoncognito\.com|aws)$`)
+
+func orElse(err, other error) error {
+	if err != nil {
+		return err
+	}
+	return other
+}
+
+// heldByOthers asks the other kind of APIs, too: a name is one account's, whatever
+// it is for.
+func (s *Service) heldByOthers(r store.Reader, name, account string) (bool, error) {
+	held, err := s.HeldByOthers(r, name, account)
+	if err != nil || held || s.HeldElsewhere == nil {
+		return held, err
+	}
+	return s.HeldElsewhere(r, name, account)
+}
+
+// HeldByOthers says whether an account other than the given one has a domain name
+// here that a host could mean as well.
+func (s *Service) HeldByOthers(r store.Reader, name, account string) (bool, error) {
+	rows, err := all(domains.Scan(r, nil, nil))
+	return slices.ContainsFunc(rows, func(d *domainRow) bool {
+		return d.Account != account && gate.Overlap(val(d.Domain.DomainName), name)
+	}), err
+}
+
 func findDomain(r store.Reader, c *door.Call, name string) (*domainRow, error) {
 	d, err := domains.Get(r, store.K(name))
 	if errors.Is(err, store.ErrNotFound) || err == nil && (d.Account != c.Account || d.Region != c.Region) {
@@ -26,8 +55,11 @@ func findDomain(r store.Reader, c *door.Call, name string) (*domainRow, error) {
 
 func (s *Service) createDomain(c *door.Call, tx *store.Tx, in *api.CreateDomainNameRequest) (*api.DomainName, error) {
 	name := val(in.DomainName)
-	if !domainName.MatchString(name) || len(name) > 253 || strings.HasSuffix(name, ".localhost") || strings.HasSuffix(name, ".amazonaws.com") || s.Taken(name) {
+	if !domainName.MatchString(name) || len(name) > 253 || ours.MatchString(name) || s.Taken(name) {
 		return nil, badRequest("The domain name is invalid: it is in lower case, and not one of the node's or of AWS's own")
+	}
+	if held, err := s.heldByOthers(tx, name, c.Account); err != nil || held {
+		return nil, orElse(err, badRequest("The domain name you provided already exists."))
 	}
 	if in.CertificateBody != nil || in.CertificatePrivateKey != nil || in.CertificateChain != nil || in.MutualTlsAuthentication != nil {
 		return nil, badRequest("Certificates and mutual TLS of a domain are the node's matter here")

@@ -23,6 +23,8 @@ type Config struct {
 	Tokens     *jwt.Verifier
 	Dial       *dial.Dialer
 	Taken      func(host string) bool
+	// HeldElsewhere is HeldByOthers of the other kind of APIs.
+	HeldElsewhere func(r store.Reader, name, account string) (bool, error)
 }
 
 // Service is API Gateway's REST APIs. It is safe for concurrent use.

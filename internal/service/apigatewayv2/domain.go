@@ -3,11 +3,13 @@ package apigatewayv2
 import (
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 
 	"cloister/internal/awsapi"
 	api "cloister/internal/awsapi/apigatewayv2"
 	"cloister/internal/door"
+	"cloister/internal/gate"
 	"cloister/internal/store"
 )
 
@@ -42,6 +44,9 @@ func (s *Service) createDomain(c *door.Call, tx *store.Tx, in *api.CreateDomainN
 	if !domainName.MatchString(name) || len(name) > 253 || ours.MatchString(name) || s.taken(name) {
 		return nil, badRequest("Invalid domain name: %.253s", name)
 	}
+	if held, err := s.heldByOthers(tx, name, c.Account); err != nil || held {
+		return nil, orElse(err, conflict("The domain name you provided already exists."))
+	}
 	if err := checkTags(in.Tags); err != nil {
 		return nil, err
 	}
@@ -56,6 +61,25 @@ func (s *Service) createDomain(c *door.Call, tx *store.Tx, in *api.CreateDomainN
 		err = conflict("The domain name you provided already exists.")
 	}
 	return (*api.CreateDomainNameResponse)(&d.Domain), err
+}
+
+// heldByOthers asks the other kind of APIs, too: a name is one account's, whatever
+// it is for.
+func (s *Service) heldByOthers(r store.Reader, name, account string) (bool, error) {
+	held, err := s.HeldByOthers(r, name, account)
+	if err != nil || held || s.HeldElsewhere == nil {
+		return held, err
+	}
+	return s.HeldElsewhere(r, name, account)
+}
+
+// HeldByOthers says whether an account other than the given one has a domain name
+// here that a host could mean as well.
+func (s *Service) HeldByOthers(r store.Reader, name, account string) (bool, error) {
+	rows, err := all(domains.Scan, r, nil)
+	return slices.ContainsFunc(rows, func(d *domain) bool {
+		return d.Account != account && gate.Overlap(d.name(), name)
+	}), err
 }
 
 // taken says whether a name would take requests that are for the node.

@@ -5,6 +5,7 @@ import (
 
 	api "cloister/internal/awsapi/apigatewayv2"
 	"cloister/internal/door"
+	"cloister/internal/store"
 )
 
 func TestDomains(t *testing.T) {
@@ -46,4 +47,29 @@ func TestDomains(t *testing.T) {
 			t.Errorf("%s is taken", name)
 		}
 	}
+}
+
+// A name that another account has is nobody else's, nor is one that a host could
+// mean as well; at REST APIs, too.
+func TestDomainsOfOthers(t *testing.T) {
+	h := newHarness(t)
+	other := &door.Principal{Principal: h.root.Principal}
+	other.Account, other.ARN = "210987654321", "arn:aws:iam::210987654321:root"
+	h.service.HeldElsewhere = func(_ store.Reader, name, account string) (bool, error) {
+		return name == "rest.example.org" && account != h.root.Account, nil
+	}
+	claim := func(as *door.Principal, name string) error {
+		_, err := door.Do(t.Context(), h.Door, as, api.OpCreateDomainName, &api.CreateDomainNameRequest{DomainName: &name})
+		return err
+	}
+	h.must(claim(h.root, "api.shop.example"))
+	h.must(claim(h.root, "*.wild.example"))
+	for _, name := range []string{"api.shop.example", "*.shop.example", "a.wild.example", "rest.example.org"} {
+		if err := claim(other, name); err == nil {
+			t.Errorf("another account takes %s", name)
+		}
+	}
+	h.must(claim(other, "b.a.wild.example"))
+	h.must(claim(h.root, "rest.example.org"))
+	h.must(claim(h.root, "a.wild.example"))
 }

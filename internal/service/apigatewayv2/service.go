@@ -24,6 +24,8 @@ type Config struct {
 	Dial       *dial.Dialer
 	Endpoint   func(apiID string) string
 	Taken      func(host string) bool
+	// HeldElsewhere is HeldByOthers of the other kind of APIs.
+	HeldElsewhere func(r store.Reader, name, account string) (bool, error)
 }
 
 // Service is API Gateway's HTTP APIs. It is safe for concurrent use.
