@@ -83,6 +83,33 @@ func TestViaService(t *testing.T) {
 	failsWith(t, err, "AccessDenied")
 }
 
+// kms:GrantIsForAWSResource lets a user make and revoke grants by way of a
+// service, and none by itself.
+func TestGrantIsForAWSResource(t *testing.T) {
+	h := newHarness(t)
+	id := h.key(&api.CreateKeyRequest{})
+	grant := &api.CreateGrantRequest{KeyId: id, GranteePrincipal: ptr("logs.amazonaws.com"), Operations: []string{"Encrypt"}}
+	door.Act(h.Door, secretsmanager.OpGetSecretValue, door.On("secretsmanager:GetSecretValue",
+		func(*door.Call, *secretsmanager.GetSecretValueRequest) string { return "*" }),
+		func(c *door.Call, in *secretsmanager.GetSecretValueRequest) (*secretsmanager.GetSecretValueResponse, error) {
+			made, err := door.Do(c, h.Door, c.Principal, api.OpCreateGrant, grant)
+			if err == nil {
+				_, err = door.Do(c, h.Door, c.Principal, api.OpRevokeGrant, &api.RevokeGrantRequest{KeyId: id, GrantId: made.GrantId})
+			}
+			return &secretsmanager.GetSecretValueResponse{}, err
+		})
+	user := h.User("u", `{"Statement":[{"Effect":"Allow","Action":"secretsmanager:*","Resource":"*"},
+		{"Effect":"Allow","Action":["kms:CreateGrant","kms:RevokeGrant"],"Resource":"*","Condition":{"Bool":{"kms:GrantIsForAWSResource":"true"}}}]}`)
+	if _, err := try(h, user, secretsmanager.OpGetSecretValue, &secretsmanager.GetSecretValueRequest{SecretId: ptr("s")}); err != nil {
+		t.Error(err)
+	}
+	_, err := try(h, user, api.OpCreateGrant, grant)
+	failsWith(t, err, "AccessDenied")
+	made := do(h, t, api.OpCreateGrant, grant)
+	_, err = try(h, user, api.OpRevokeGrant, &api.RevokeGrantRequest{KeyId: id, GrantId: made.GrantId})
+	failsWith(t, err, "AccessDenied")
+}
+
 // A service in its own name gets as far as the key's policy or a grant lets it,
 // for the source that they name.
 func TestServicePrincipals(t *testing.T) {
