@@ -24,7 +24,8 @@ type claimed struct {
 	pool   *pool
 	who    *identity
 	proofs []*proof
-	kind   string // known or unknown
+	kind   string  // known or unknown
+	own    vouched // what this service said of the caller before
 }
 
 // claim finds out whether a caller is an identity. Logins that are new are linked
@@ -39,14 +40,13 @@ func (s *Service) claim(c *door.Call, id string, logins map[string]string) (*cla
 		return nil, err
 	}
 	c.Account = out.pool.Account
-	var own string
-	if out.proofs, own, err = s.prove(c, out.pool, logins); err != nil {
+	if out.proofs, out.own, err = s.prove(c, out.pool, logins); err != nil {
 		return nil, err
 	}
-	if err := out.who.holds(out.proofs, own); err != nil {
+	if err := out.who.holds(out.proofs, out.own.id); err != nil {
 		return nil, err
 	}
-	if own != "" || len(out.proofs) > 0 {
+	if out.own.id != "" || len(out.proofs) > 0 {
 		out.kind = known
 	} else if !val(out.pool.Spec.AllowUnauthenticatedIdentities) {
 		return nil, notAuthorized("Unauthenticated access is not supported for this identity pool.")
@@ -68,7 +68,7 @@ func (s *Service) linkNew(c *door.Call, out *claimed) error {
 		if err != nil {
 			return err
 		}
-		if err := now.holds(out.proofs, ""); err != nil {
+		if err := now.holds(out.proofs, out.own.id); err != nil {
 			return err
 		}
 		for _, one := range out.proofs {
@@ -103,7 +103,9 @@ const (
 	mostMethod  = 64
 )
 
-// token makes a token of this service for an identity.
+// token makes a token of this service for an identity. It ends with the one that
+// it is made for, if that was of this service: nobody makes the time longer that a
+// developer gave.
 func (s *Service) token(c *door.Call, o *claimed, life time.Duration, tags map[string]string) (string, error) {
 	var methods []string
 	if o.kind == known {
@@ -112,6 +114,9 @@ func (s *Service) token(c *door.Call, o *claimed, life time.Duration, tags map[s
 				methods = append(methods, m)
 			}
 		}
+	}
+	if left := o.own.until.Sub(c.Time); o.own.id != "" {
+		life = min(life, left)
 	}
 	claims := tokenClaims(o.pool, o.who, o.kind, c.Time, life, methods)
 	if all := o.tags(tags); len(all) > 0 {

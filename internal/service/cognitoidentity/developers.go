@@ -39,7 +39,7 @@ func (s *Service) getDeveloperToken(c *door.Call, in *api.GetOpenIdTokenForDevel
 	if err != nil {
 		return nil, err
 	}
-	if own != "" {
+	if own.id != "" {
 		return nil, invalid("A token of %s is for its user, not for developers.", Provider)
 	}
 	proofs = append(proofs, &proof{login: login{developers, user}, provider: developers})

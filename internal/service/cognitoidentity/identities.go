@@ -95,14 +95,14 @@ func (s *Service) getID(c *door.Call, in *api.GetIdInput) (*api.GetIdResponse, e
 	if len(in.Logins) == 0 && !val(p.Spec.AllowUnauthenticatedIdentities) {
 		return nil, notAuthorized("Unauthenticated access is not supported for this identity pool.")
 	}
-	if !s.strangers.Take(c.SourceIP, strangerLimit, c.Time) {
+	if !s.strangers.Take(c.Subscriber(), strangerLimit, c.Time) {
 		return nil, awsapi.Errorf("TooManyRequestsException", "Rate exceeded")
 	}
 	proofs, own, err := s.prove(c, p, in.Logins)
 	if err != nil {
 		return nil, err
 	}
-	if own != "" {
+	if own.id != "" {
 		return nil, invalid("A token of %s names an identity already.", Provider)
 	}
 	c.Account = p.Account
@@ -268,7 +268,7 @@ func (s *Service) unlink(c *door.Call, in *api.UnlinkIdentityInput) (*awsapi.Non
 		if len(i.Logins) == 0 {
 			return notAuthorized("Access to Identity '%s' is forbidden.", i.ID)
 		}
-		if err := i.holds(proofs, own); err != nil {
+		if err := i.holds(proofs, own.id); err != nil {
 			return err
 		}
 		i.Logins = slices.DeleteFunc(i.Logins, func(l login) bool { return slices.Contains(in.LoginsToRemove, l.Provider) })

@@ -12,6 +12,7 @@ import (
 	iamapi "cloister/internal/awsapi/iam"
 	stsapi "cloister/internal/awsapi/sts"
 	"cloister/internal/door"
+	"cloister/internal/oidc"
 	"cloister/internal/oidc/oidctest"
 )
 
@@ -252,5 +253,42 @@ func TestKeysChange(t *testing.T) {
 		if _, err := h.credentials(*again.IdentityId, map[string]string{Provider: token}); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// A token of a developer's is good for the time that the developer gave it; what
+// its user has made of it ends no later. It links a login of another provider.
+func TestNobodyProlongsTokens(t *testing.T) {
+	h := newHarness(t)
+	pool := h.newPool()
+	given := do(h, api.OpGetOpenIdTokenForDeveloperIdentity, &api.GetOpenIdTokenForDeveloperIdentityInput{
+		IdentityPoolId: &pool, Logins: map[string]string{"login.example": "ada"}, TokenDuration: ptr(int64(60))})
+	until := func(text string) float64 {
+		token, err := oidc.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys, err := h.service.Keys(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		claims, err := token.Verify(keys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return *claims.Expires
+	}
+	own := map[string]string{Provider: *given.Token}
+	made := do(h, api.OpGetOpenIdToken, &api.GetOpenIdTokenInput{IdentityId: given.IdentityId, Logins: own})
+	if until(*made.Token) > until(*given.Token) {
+		t.Errorf("a token until %v was made one until %v", until(*given.Token), until(*made.Token))
+	}
+	both := h.user("ada-of-the-pool", nil)
+	both[Provider] = *given.Token
+	if _, err := h.credentials(*given.IdentityId, both); err != nil {
+		t.Errorf("a login is linked by a token of this service: %v", err)
+	}
+	if got := h.id(pool, h.user("ada-of-the-pool", nil)); got != *given.IdentityId {
+		t.Errorf("the linked login is %s", got)
 	}
 }

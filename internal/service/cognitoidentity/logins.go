@@ -22,23 +22,29 @@ type proof struct {
 	claims   *oidc.Claims // nil of a login that a developer vouched for
 }
 
+// vouched is an identity that a token of this service names, until that ends.
+type vouched struct {
+	id    string // "" for none
+	until time.Time
+}
+
 // prove verifies the logins that a caller gives, each by its token. Developers'
 // own logins come back as a token of this service, which names the identity.
-func (s *Service) prove(c *door.Call, p *pool, logins map[string]string) (proofs []*proof, id string, err error) {
+func (s *Service) prove(c *door.Call, p *pool, logins map[string]string) (proofs []*proof, own vouched, err error) {
 	for _, provider := range keysOf(logins) {
 		if provider == Provider {
-			if id, err = s.ownToken(c, p, logins[provider]); err != nil {
-				return nil, "", err
+			if own, err = s.ownToken(c, p, logins[provider]); err != nil {
+				return nil, vouched{}, err
 			}
 			continue
 		}
 		one, err := s.proveOne(c, p, provider, logins[provider])
 		if err != nil {
-			return nil, "", err
+			return nil, vouched{}, err
 		}
 		proofs = append(proofs, one)
 	}
-	return proofs, id, nil
+	return proofs, own, nil
 }
 
 func (s *Service) proveOne(c *door.Call, p *pool, provider, token string) (*proof, error) {
@@ -117,24 +123,24 @@ func tokenClaims(p *pool, i *identity, kind string, at time.Time, life time.Dura
 
 // ownToken is the identity that a token of this service was made for, which a
 // developer gave its user.
-func (s *Service) ownToken(ctx context.Context, p *pool, text string) (string, error) {
+func (s *Service) ownToken(ctx context.Context, p *pool, text string) (vouched, error) {
 	token, err := oidc.Parse(text)
 	if err != nil {
-		return "", notAuthorized("Invalid login token.")
+		return vouched{}, notAuthorized("Invalid login token.")
 	}
 	keys, err := s.Keys(ctx)
 	if err != nil {
-		return "", err
+		return vouched{}, err
 	}
 	claims, err := token.Verify(keys)
 	if err != nil {
-		return "", notAuthorized("Invalid login token.")
+		return vouched{}, notAuthorized("Invalid login token.")
 	}
 	switch {
 	case claims.CheckTime(s.now(), 0) != nil:
-		return "", notAuthorized("Invalid login token. Token expired.")
+		return vouched{}, notAuthorized("Invalid login token. Token expired.")
 	case claims.Issuer != Issuer || !slices.Equal(claims.Audience, []string{p.ID}) || !slices.Contains(claims.Methods, known):
-		return "", notAuthorized("Invalid login token. Token is not for this identity pool.")
+		return vouched{}, notAuthorized("Invalid login token. Token is not for this identity pool.")
 	}
-	return claims.Subject, nil
+	return vouched{claims.Subject, time.Unix(int64(*claims.Expires), 0)}, nil
 }

@@ -262,13 +262,13 @@ func (at *attempt) guess(u *user, name string) string {
 }
 
 func (at *attempt) mayGuess(who string) error {
-	if !at.s.passwords.may(who, addressOf(at.c), at.c.Time) {
+	if !at.s.passwords.may(who, at.c.Subscriber(), at.c.Time) {
 		return notAuthorized("Password attempts exceeded")
 	}
 	return nil
 }
 
-func (at *attempt) guessedRight(who string) { at.s.passwords.right(who, addressOf(at.c), at.c.Time) }
+func (at *attempt) guessedRight(who string) { at.s.passwords.right(who, at.c.Subscriber(), at.c.Time) }
 
 func (at *attempt) withPassword(name string, given map[string]string) (*api.InitiateAuthResponse, error) {
 	text := given["PASSWORD"]

@@ -46,7 +46,7 @@ func newCode(attribute string, expires time.Time) code {
 func (s *Service) checkCode(c *door.Call, p *pool, u *user, purpose, text string) error {
 	kept, ok := u.Codes[purpose]
 	who := p.ID + "\x00" + u.Key + "\x00" + purpose
-	address := addressOf(c)
+	address := c.Subscriber()
 	if !s.codes.mayFrom(who, address, c.Time, s.passwords.knows(p.ID+"\x00"+u.Key, address)) {
 		return limitExceeded("Attempt limit exceeded, please try after some time.")
 	}

@@ -1,11 +1,8 @@
 package cognitoidp
 
 import (
-	"net/netip"
 	"sync"
 	"time"
-
-	"cloister/internal/door"
 )
 
 const (
@@ -41,24 +38,6 @@ type failures struct {
 
 func newLimiter() *limiter {
 	return &limiter{wrong: map[string]*failures{}, known: map[string]time.Time{}}
-}
-
-// addressOf is where a call comes from, as the limiter tells it apart: a cell, an
-// address, or the network that one subscriber has of IPv6.
-func addressOf(c *door.Call) string {
-	if c.SourceCell != "" {
-		return c.SourceCell
-	}
-	a, err := netip.ParseAddr(c.SourceIP)
-	if err != nil {
-		return c.SourceIP
-	}
-	if a = a.Unmap(); a.Is6() {
-		if network, err := a.WithZone("").Prefix(64); err == nil {
-			return network.String()
-		}
-	}
-	return a.String()
 }
 
 // may tells whether a guess may be looked at now, and counts it as a wrong one

@@ -292,7 +292,7 @@ func (at *attempt) factorSetUp(u *user) (*api.InitiateAuthResponse, error) {
 // factorGuess counts guesses of second factors, apart from those of passwords.
 func (at *attempt) factorGuess(u *user) (string, error) {
 	who := at.p.ID + "\x00" + u.Key + "\x00factor"
-	if !at.s.codes.may(who, addressOf(at.c), at.c.Time) || at.s.codes.guesses(at.state.ID) > guessesOfCode {
+	if !at.s.codes.may(who, at.c.Subscriber(), at.c.Time) || at.s.codes.guesses(at.state.ID) > guessesOfCode {
 		return who, notAuthorized("Invalid session for the user, session is expired.")
 	}
 	return who, nil
@@ -317,7 +317,7 @@ func (at *attempt) answerTOTP(u *user, text string) (*api.InitiateAuthResponse, 
 	if step <= u.TOTP.Used {
 		return nil, expiredTOTP()
 	}
-	at.s.codes.right(who, addressOf(at.c), at.c.Time)
+	at.s.codes.right(who, at.c.Subscriber(), at.c.Time)
 	at.state.Factor = true
 	return at.afterFactor(u, func(tx *store.Tx, u *user) error {
 		if u.TOTP == nil || step <= u.TOTP.Used {
@@ -340,7 +340,7 @@ func (at *attempt) answerSMS(u *user, text string) (*api.InitiateAuthResponse, e
 		at.s.codes.guessed(at.state.ID, at.c.Time)
 		return nil, codeWrong("Invalid code or auth state for the user.")
 	}
-	at.s.codes.right(who, addressOf(at.c), at.c.Time)
+	at.s.codes.right(who, at.c.Subscriber(), at.c.Time)
 	at.state.Factor = true
 	return at.afterFactor(u, nil)
 }

@@ -236,7 +236,7 @@ func (s *Service) changePassword(c *door.Call, in *api.ChangePasswordRequest) (*
 	b := bearerIn(c)
 	at := b.attempt(s, c)
 	who := at.guess(b.u, "")
-	if !s.passwords.may(who, addressOf(c), c.Time) {
+	if !s.passwords.may(who, c.Subscriber(), c.Time) {
 		return nil, limitExceeded("Attempt limit exceeded, please try after some time.")
 	}
 	right, err := s.isPassword(c, b.u.Password, val(in.PreviousPassword))
@@ -429,7 +429,7 @@ func (at *attempt) seedShown(u *user, text, name string) error {
 		at.s.codes.guessed(at.state.ID, at.c.Time)
 		return wrongDevice()
 	}
-	at.s.codes.right(who, addressOf(at.c), at.c.Time)
+	at.s.codes.right(who, at.c.Subscriber(), at.c.Time)
 	at.state.SeedOK, at.state.SeedStep, at.state.SeedName = true, step, name
 	return nil
 }
@@ -447,7 +447,7 @@ func (s *Service) verifySoftwareToken(c *door.Call, in *api.VerifySoftwareTokenR
 	}
 	b := bearerIn(c)
 	who := b.p.ID + "\x00" + b.u.Key + "\x00factor"
-	if !s.codes.may(who, addressOf(c), c.Time) {
+	if !s.codes.may(who, c.Subscriber(), c.Time) {
 		return nil, limitExceeded("Attempt limit exceeded, please try after some time.")
 	}
 	if b.u.TOTP == nil || b.u.TOTP.Pending.Empty() {
@@ -457,7 +457,7 @@ func (s *Service) verifySoftwareToken(c *door.Call, in *api.VerifySoftwareTokenR
 	if !ok {
 		return nil, wrongDevice()
 	}
-	s.codes.right(who, addressOf(c), c.Time)
+	s.codes.right(who, c.Subscriber(), c.Time)
 	err := c.Commit(func(tx *store.Tx) error {
 		return change(tx, b.p, b.u, c, func(u *user) error {
 			if u.TOTP == nil || !u.TOTP.Pending.Equal(b.u.TOTP.Pending) {

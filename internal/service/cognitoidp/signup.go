@@ -205,7 +205,7 @@ func takeAliases(tx *store.Tx, p *pool, u *user, at time.Time) error {
 // noCode is the answer to a code for a name that nobody has, which costs a guess
 // as any other.
 func (at *attempt) noCode(name string) error {
-	if !at.s.codes.may(at.p.ID+"\x00?"+at.p.fold(name), addressOf(at.c), at.c.Time) {
+	if !at.s.codes.may(at.p.ID+"\x00?"+at.p.fold(name), at.c.Subscriber(), at.c.Time) {
 		return limitExceeded("Attempt limit exceeded, please try after some time.")
 	}
 	return expiredCode()
@@ -225,7 +225,7 @@ func (at *attempt) pretendedDelivery(name string) *api.CodeDeliveryDetailsType {
 
 // maySend bounds how many messages one user gets, and one address asks for.
 func (at *attempt) maySend(name string) error {
-	address := addressOf(at.c)
+	address := at.c.Subscriber()
 	trusted := at.s.passwords.knows(at.p.ID+"\x00"+at.p.fold(name), address)
 	if !at.s.codes.mayFrom(at.p.ID+"\x00send\x00"+at.p.fold(name), address, at.c.Time, trusted) {
 		return limitExceeded("Attempt limit exceeded, please try after some time.")
