@@ -193,6 +193,18 @@ func TestManyConnectionsAtOnce(t *testing.T) {
 	}
 }
 
+// No connection that is denied looks for a moment like one that succeeded, to
+// programs that ask only for the error and to a kernel that wakes them early.
+func TestDenialsNeverLookLikeSuccess(t *testing.T) {
+	for _, to := range []string{"198.51.100.1:80", "[2001:db8::1]:80"} {
+		attempt := "rush:4000/" + to
+		spec, _ := networked(t, attempt)
+		if out, want := output(t, spec), attempt+" ENETUNREACH\n"; out != want {
+			t.Errorf("got %q, want %q", out, want)
+		}
+	}
+}
+
 func TestFlowsAreLimited(t *testing.T) {
 	spec, _ := networked(t, "hold:198.51.100.2:80")
 	spec.Network.MaxFlows = 10

@@ -1,6 +1,8 @@
 package child
 
 import (
+	"strconv"
+	"strings"
 	"syscall"
 	"unsafe"
 )
@@ -20,6 +22,32 @@ func loopbackUp() error {
 	}{name: [16]byte{'l', 'o'}, flags: syscall.IFF_UP}
 	_, _, e := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), syscall.SIOCSIFFLAGS, uintptr(unsafe.Pointer(&ifreq)))
 	return result(e)
+}
+
+// receiveRoom is what a TCP socket has room for before any data came, in bytes.
+// egress's error messages must be longer to be told in one step; see there.
+const receiveRoom = 64 << 10
+
+// limitReceive has the TCP sockets of this network namespace begin with
+// receiveRoom; it grows with what comes. A host that does not let this be set, as
+// where /proc/sys is read-only, keeps its own, usually twice as much.
+func limitReceive() {
+	fd, err := syscall.Open("/proc/sys/net/ipv4/tcp_rmem", syscall.O_RDWR|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return
+	}
+	defer syscall.Close(fd)
+	var b [128]byte
+	n, err := syscall.Read(fd, b[:])
+	if err != nil {
+		return
+	}
+	sizes := strings.Fields(string(b[:n])) // least, first, most
+	if len(sizes) != 3 {
+		return
+	}
+	sizes[1] = strconv.Itoa(receiveRoom)
+	_, _ = syscall.Pwrite(fd, []byte(strings.Join(sizes, " ")), 0)
 }
 
 // listen opens an address of the loopback for TCP.

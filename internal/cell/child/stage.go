@@ -90,6 +90,7 @@ func (s *stage) prepare() error {
 	if err := loopbackUp(); err != nil {
 		return failed(LayerNet, "bring up the loopback", err)
 	}
+	limitReceive()
 	return makeRoot()
 }
 

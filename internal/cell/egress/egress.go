@@ -10,7 +10,10 @@
 //     in progress until then.
 //   - What is denied fails at once, with ENETUNREACH, as everything does in a cell
 //     without a network. A destination that refuses gives ECONNREFUSED, one that
-//     does not answer EHOSTUNREACH.
+//     does not answer EHOSTUNREACH. Where the host does not let a cell's first
+//     receive buffer be set (/proc/sys is read-only), a non-blocking connect over IPv4
+//     that is denied can, rarely and by a race in the kernel, give no error when it
+//     is asked for one; nothing is connected then either, as the first use shows.
 //   - The host's loopback and its own addresses, link-local addresses (169.254.169.254
 //     among them), multicast and the unspecified address are denied before the
 //     Egress is asked; see [Unreachable].

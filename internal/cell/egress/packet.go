@@ -59,6 +59,14 @@ func (s *Stack) sendUnreachable(quote []byte, e syscall.Errno) {
 	s.sendUnreachable6(quote, e)
 }
 
+// padded is the length of an error message about TCP over IPv4: more than there is
+// room for in a socket that connects (child's receiveRoom). A kernel since 5.11
+// queues such a message for the socket and wakes the program before it notes the
+// error, and a program that asks for the error in between hears of none, which
+// reads as success. A message that finds no room is noted all the same, and only
+// then is the program woken. IPv6 does not queue what was not asked for.
+const padded = MTU - header.IPv4MinimumSize
+
 // codes4 are the codes of IPv4 that the kernel takes as final for UDP also.
 var codes4 = map[syscall.Errno]header.ICMPv4Code{
 	syscall.ENETUNREACH:  header.ICMPv4NetProhibited,
@@ -71,7 +79,10 @@ func (s *Stack) sendUnreachable4(quote []byte, e syscall.Errno) {
 	m := header.ICMPv4(b)
 	m.SetType(header.ICMPv4DstUnreachable)
 	m.SetCode(codes4[e])
-	m.SetChecksum(^checksum.Checksum(b, 0))
+	m.SetChecksum(^checksum.Checksum(b, 0)) // zeros after it do not change it
+	if !isUDP(quote) {
+		b = append(b, make([]byte, padded-len(b))...)
+	}
 	ip := header.IPv4(quote)
 	s.sendIP(addrOf(ip.DestinationAddress()), addrOf(ip.SourceAddress()), header.ICMPv4ProtocolNumber, b)
 }
@@ -111,5 +122,9 @@ func (s *Stack) sendIP(from, to netip.Addr, protocol tcpip.TransportProtocolNumb
 		header.IPv6(b).Encode(&header.IPv6Fields{PayloadLength: uint16(len(payload)), TransportProtocol: protocol, HopLimit: 64, SrcAddr: address(from), DstAddr: address(to)})
 	}
 	// An error is a packet lost.
-	s.stack.WriteRawPacket(nic, number, buffer.MakeWithData(append(b, payload...)))
+	packet := buffer.MakeWithData(b)
+	if err := packet.Append(buffer.NewViewWithData(payload)); err != nil {
+		return
+	}
+	s.stack.WriteRawPacket(nic, number, packet)
 }

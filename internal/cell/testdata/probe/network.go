@@ -7,12 +7,14 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
+	"unsafe"
 )
 
 func init() {
@@ -25,6 +27,7 @@ func init() {
 	attempts["hold"] = hold
 	attempts["stream"] = stream
 	attempts["address"] = address
+	attempts["rush"] = rush
 }
 
 // blocking connects with a blocking socket.
@@ -178,4 +181,73 @@ func address(to string) string {
 	defer c.Close()
 	host, _, _ := net.SplitHostPort(c.LocalAddr().String())
 	return host
+}
+
+// rush connects N/ADDRESS times, from several threads, as libraries do that ask
+// for nothing but the error: without blocking, by poll. It prints what errors
+// there were, "ok" for none.
+func rush(arg string) string {
+	count, to, _ := strings.Cut(arg, "/")
+	n, _ := strconv.Atoi(count)
+	address, err := net.ResolveTCPAddr("tcp", to)
+	if err != nil {
+		return err.Error()
+	}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	var kinds []string
+	for range 16 {
+		wg.Go(func() {
+			for range n / 16 {
+				got := polled(address)
+				mu.Lock()
+				if !slices.Contains(kinds, got) {
+					kinds = append(kinds, got)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	slices.Sort(kinds)
+	return strings.Join(kinds, " ")
+}
+
+// polled is the error of one connection.
+func polled(to *net.TCPAddr) string {
+	var sa syscall.Sockaddr = &syscall.SockaddrInet6{Port: to.Port, Addr: [16]byte(to.IP.To16())}
+	family := syscall.AF_INET6
+	if v4 := to.IP.To4(); v4 != nil {
+		sa, family = &syscall.SockaddrInet4{Port: to.Port, Addr: [4]byte(v4)}, syscall.AF_INET
+	}
+	fd, err := syscall.Socket(family, syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return outcome(err)
+	}
+	defer syscall.Close(fd)
+	if err := syscall.Connect(fd, sa); err != syscall.EINPROGRESS {
+		return outcome(err)
+	}
+	const writable = 4 // POLLOUT
+	wait := struct {
+		fd              int32
+		events, revents int16
+	}{int32(fd), writable, 0}
+	for {
+		n, _, e := syscall.Syscall6(syscall.SYS_PPOLL, uintptr(unsafe.Pointer(&wait)), 1, 0, 0, 0, 0)
+		if e == 0 && n == 1 {
+			break
+		}
+		if e != syscall.EINTR {
+			return outcome(e)
+		}
+	}
+	code, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_ERROR)
+	if err != nil {
+		return outcome(err)
+	}
+	if code != 0 {
+		return outcome(syscall.Errno(code))
+	}
+	return "ok"
 }
