@@ -40,7 +40,7 @@ its clients, unmodified.`,
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newUp(o), newEnv(o), newDemo(o), newDoctor(o), newAudit(o), newRuntimes(o), newGuardrails(o), newPosture(o), newFindings(o), newWhy(o), newPolicy(o), newSeal(o), newOutbox(o), newScan(o), newSecrets(o))
+	root.AddCommand(newUp(o), newEnv(o), newDemo(o), newDoctor(o), newAudit(o), newRuntimes(o), newGuardrails(o), newPosture(o), newFindings(o), newWhy(o), newPolicy(o), newSeal(o), newOutbox(o), newAccess(o), newMetrics(o), newScan(o), newSecrets(o))
 	wrapUsage(root)
 	return root
 }

@@ -50,6 +50,7 @@ its keys, a local CA and the root credential of account ` + node.Account + `.`,
 	flags.StringVar(&config.Domain, "domain", "", "serve APIs, URLs and sign-in pages below this name, too: API.execute-api.DOMAIN, … (see docs/tls.md)")
 	flags.StringVar(&config.TLSCert, "tls-cert", "", "certificates for other names than localhost, a PEM file, read anew when it changes")
 	flags.StringVar(&config.TLSKey, "tls-key", "", "the key of --tls-cert, a PEM file")
+	flags.IntVar(&config.ClientRate, "client-rate", node.DefaultClientRate, "requests a second from one address, twice as many at once, half of it to one API or URL; 0: no limit (see docs/abuse.md)")
 	flags.Var(&allowed, "allow-outgoing", "connect there, too: an address, range or host beside the public internet (repeatable)")
 	flags.BoolVar(&verbose, "verbose", false, "log more")
 	return cmd

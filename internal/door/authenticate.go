@@ -20,6 +20,9 @@ func (d *Door) authenticate(c *Call, s *sigv4.Signature, match *awsapi.Match, fr
 	if err := d.checkScope(s, match); err != nil {
 		return nil, err
 	}
+	if err := d.holdBack(c, s.AccessKeyID); err != nil {
+		return nil, err
+	}
 	credential, wireErr := d.directory.Credential(c, s.AccessKeyID, s.SessionToken)
 	if wireErr != nil {
 		return nil, unauthenticated(wireErr)
@@ -87,12 +90,19 @@ func (d *Door) verify(c *Call, s *sigv4.Signature, key sigv4.SigningKey, from *i
 			return nil, err
 		}
 		s.HashBody(body)
-		return body, verdict(s.Verify(key, c.Time))
+		return body, d.prove(c, s, key)
 	}
-	if err := verdict(s.Verify(key, c.Time)); err != nil {
+	if err := d.prove(c, s, key); err != nil {
 		return nil, err
 	}
 	return from.read(verifying{s.Body(key, from.request.Body)})
+}
+
+// prove says that the signature is the key's.
+func (d *Door) prove(c *Call, s *sigv4.Signature, key sigv4.SigningKey) error {
+	e := s.Verify(key, c.Time)
+	d.guessed(c, s.AccessKeyID, e != nil)
+	return verdict(e)
 }
 
 // verifying is a reader whose wire errors say that the body is not the one that

@@ -24,6 +24,10 @@ type Config struct {
 	// Sealing seals the reasons of denials; without it none is given.
 	Sealing *seal.Keyring
 
+	// Count is told of each refusal for what callers do too often or wrongly, by a
+	// word for why; it may be nil.
+	Count func(reason string)
+
 	Now func() time.Time // nil for the system's clock
 
 	// BodyBytes is the memory that the bodies of all requests in flight may
@@ -52,6 +56,8 @@ type Door struct {
 	bodies    budget
 	strangers *strangers
 	strays    strays
+	guesses   guesses
+	count     func(reason string)
 
 	publicForms bool // an operation of a query protocol need not be signed
 }
@@ -80,6 +86,7 @@ func New(c Config) *Door {
 		keys:      sigv4.NewKeyCache(10_000),
 		entries:   map[*awsapi.Operation]*entry{},
 		now:       c.Now,
+		count:     c.Count,
 		bodies:    budget{most: c.BodyBytes},
 		strangers: newStrangers(c.Audit),
 	}

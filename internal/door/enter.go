@@ -66,6 +66,9 @@ func (c *Call) Signed(r *http.Request, service string, body []byte) error {
 	}
 	d := c.door
 	c.Principal = claimant(s.AccessKeyID)
+	if err := d.holdBack(c, s.AccessKeyID); err != nil {
+		return err
+	}
 	credential, unknown := d.directory.Credential(c, s.AccessKeyID, s.SessionToken)
 	if unknown != nil {
 		return unauthenticated(unknown)
@@ -90,9 +93,9 @@ func (c *Call) covers(s *sigv4.Signature, key sigv4.SigningKey, body []byte) err
 	}
 	if s.NeedsBody() {
 		s.HashBody(body)
-		return verdict(s.Verify(key, c.Time))
+		return c.door.prove(c, s, key)
 	}
-	if err := verdict(s.Verify(key, c.Time)); err != nil {
+	if err := c.door.prove(c, s, key); err != nil {
 		return err
 	}
 	_, err := io.Copy(io.Discard, verifying{s.Body(key, bytes.NewReader(body))})

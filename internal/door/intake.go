@@ -45,10 +45,11 @@ type intake struct {
 	op      *awsapi.Operation // for the message; nil when not known
 	whole   bool              // the body was read to its end
 	held    int64             // of the budget
+	refused func(reason string)
 }
 
 func (d *Door) newIntake(w http.ResponseWriter, r *http.Request) *intake {
-	return &intake{request: r, control: http.NewResponseController(w), budget: &d.bodies}
+	return &intake{request: r, control: http.NewResponseController(w), budget: &d.bodies, refused: d.refused}
 }
 
 // setDeadline does nothing where the connection knows no deadlines, as in tests.
@@ -75,6 +76,7 @@ func (in *intake) plain() ([]byte, error) { return in.read(in.request.Body) }
 func (in *intake) read(r io.Reader) ([]byte, error) {
 	size := in.request.ContentLength
 	if size > in.limit {
+		in.refused("body-size")
 		return nil, tooLarge(in.op, in.limit)
 	}
 	if size != 0 {
@@ -82,7 +84,9 @@ func (in *intake) read(r io.Reader) ([]byte, error) {
 	}
 	body, err := in.readAll(r, size)
 	if err != nil {
-		return nil, bodyError(err)
+		err = bodyError(err)
+		in.count(err)
+		return nil, err
 	}
 	in.whole = true
 	if size != 0 {
@@ -137,6 +141,22 @@ func (in *intake) grow(buf []byte, size int64) ([]byte, error) {
 	}
 	in.held += next - have
 	return append(make([]byte, 0, next), buf...), nil
+}
+
+// count counts what is a client's abuse.
+func (in *intake) count(err error) {
+	var wire *awsapi.Error
+	if !errors.As(err, &wire) {
+		return
+	}
+	switch wire.Status {
+	case http.StatusRequestEntityTooLarge:
+		in.refused("body-size")
+	case http.StatusRequestTimeout:
+		in.refused("body-time")
+	case http.StatusServiceUnavailable:
+		in.refused("body-memory")
+	}
 }
 
 // bodyError is what the caller is told of a body that could not be read.

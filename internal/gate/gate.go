@@ -22,6 +22,14 @@ type Front interface {
 	Serve(w http.ResponseWriter, r *http.Request, t Target) bool
 }
 
+// A Watch looks at requests before anybody else does.
+type Watch interface {
+	// Admit says whether a request may go on; if not it has answered it. The kind
+	// is one that was handled, "page", or "" for what is for the door or a user's
+	// own domain.
+	Admit(w http.ResponseWriter, r *http.Request, kind, name string) bool
+}
+
 // Gate is an http.Handler. Add fronts before the first request; after that it
 // is safe for concurrent use.
 type Gate struct {
@@ -30,12 +38,13 @@ type Gate struct {
 	domain   string // "" or the last of suffixes
 	fronts   map[string][]Front
 	domains  []Front
+	exact    map[string]Front // by path
 }
 
 // New makes a gate before door. The domain, if there is one, is a suffix of the
 // node's names beside "localhost" and AWS's own.
 func New(door http.Handler, domain string) *Gate {
-	g := &Gate{door: door, suffixes: []string{"localhost"}, fronts: map[string][]Front{}}
+	g := &Gate{door: door, suffixes: []string{"localhost"}, fronts: map[string][]Front{}, exact: map[string]Front{}}
 	if domain != "" {
 		g.domain = strings.ToLower(domain)
 		g.suffixes = append(g.suffixes, g.domain)
@@ -51,10 +60,20 @@ func (g *Gate) Handle(kind string, f Front) { g.fronts[kind] = append(g.fronts[k
 // domain that a user gave it.
 func (g *Gate) HandleDomains(f Front) { g.domains = append(g.domains, f) }
 
+// HandlePage adds a front for exactly one path of the node's own address.
+func (g *Gate) HandlePage(path string, f Front) { g.exact[path] = f }
+
+// Behind is the gate with a watch before it, for a listener that strangers reach.
+func (g *Gate) Behind(watch Watch) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { g.serve(w, r, watch) })
+}
+
 const pathPrefix = "/_aws/"
 
 // ServeHTTP implements http.Handler.
-func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.serve(w, r, nil) }
+
+func (g *Gate) serve(w http.ResponseWriter, r *http.Request, watch Watch) {
 	if len(r.TransferEncoding) > 0 && r.ProtoMajor == 1 {
 		// It may have had a length, too, by which a proxy before the node went
 		// (RFC 9112, 6.1): what follows it could be anybody's.
@@ -64,23 +83,27 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.TLS != nil && g.isDomains(host) {
 		w.Header().Set("Strict-Transport-Security", "max-age=31536000")
 	}
-	if fronts, t := g.byHost(host, r); fronts != nil {
-		serve(fronts, w, r, t)
+	kind, fronts, t := g.byHost(host, r)
+	named := fronts != nil
+	if !named {
+		kind, fronts, t = g.byPath(host, r)
+	}
+	if watch != nil && !watch.Admit(w, r, kind, t.Name) {
 		return
 	}
 	// A user's own domain comes before the paths: below them are other people's
 	// pages, which are not to speak in its name.
-	if !speaksAWS(r) && g.byDomain(host, w, r) {
+	if !named && !speaksAWS(r) && g.byDomain(host, w, r) {
 		return
 	}
-	if kind, fronts, t := g.byPath(host, r); fronts != nil {
-		if pages[kind] {
-			w.Header().Set("Content-Security-Policy", alone)
-		}
-		serve(fronts, w, r, t)
+	if fronts == nil {
+		g.door.ServeHTTP(w, r)
 		return
 	}
-	g.door.ServeHTTP(w, r)
+	if !named && pages[kind] {
+		w.Header().Set("Content-Security-Policy", alone)
+	}
+	serve(fronts, w, r, t)
 }
 
 func (g *Gate) byDomain(host string, w http.ResponseWriter, r *http.Request) bool {
@@ -101,14 +124,14 @@ func serve(fronts []Front, w http.ResponseWriter, r *http.Request, t Target) {
 	http.NotFound(w, r)
 }
 
-// byHost finds the fronts that the host's name means.
-func (g *Gate) byHost(host string, r *http.Request) ([]Front, Target) {
+// byHost finds the kind and the fronts that the host's name means.
+func (g *Gate) byHost(host string, r *http.Request) (string, []Front, Target) {
 	name, rest, _ := strings.Cut(host, ".")
 	kind, suffix, ok := strings.Cut(rest, ".")
 	if !ok || name == "" || !g.isSuffix(suffix) {
-		return nil, Target{}
+		return "", nil, Target{}
 	}
-	return g.fronts[kind], Target{Name: name, Host: host, Path: pathOf(r)}
+	return kind, g.fronts[kind], Target{Name: name, Host: host, Path: pathOf(r)}
 }
 
 // isSuffix says whether a name that ends so is the node's: by its own domain, or
@@ -139,6 +162,9 @@ const alone = "sandbox allow-downloads allow-forms allow-modals allow-popups all
 
 // byPath finds the kind and the fronts that the path means.
 func (g *Gate) byPath(host string, r *http.Request) (string, []Front, Target) {
+	if f := g.exact[pathOf(r)]; f != nil {
+		return "page", []Front{f}, Target{Host: host, Path: pathOf(r)}
+	}
 	rest, ok := strings.CutPrefix(pathOf(r), pathPrefix)
 	if !ok {
 		return "", nil, Target{}

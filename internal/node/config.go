@@ -35,11 +35,17 @@ type Config struct {
 	Domain string
 	// TLSCert and TLSKey are PEM files, which are read anew when they change.
 	TLSCert, TLSKey string
-	Getenv          func(string) string
+	// ClientRate is how many requests a second one address, or IPv6 network, may
+	// send on average; 0 is no limit. Loopback has none.
+	ClientRate int
+	Getenv     func(string) string
 }
 
 // DefaultListen is where a node listens if not told otherwise.
 const DefaultListen = "127.0.0.1:4566"
+
+// DefaultClientRate is how many requests a second one client may send.
+const DefaultClientRate = 1000
 
 // DefaultRegion is the region of a node that is not told one.
 const DefaultRegion = "us-east-1"
@@ -63,6 +69,9 @@ func (c *Config) check() error {
 		if _, err := outbox.ParseServer(c.SMTP); err != nil {
 			return fmt.Errorf("--smtp: %w", err)
 		}
+	}
+	if c.ClientRate < 0 {
+		return fmt.Errorf("--client-rate is a number of requests, or 0 for no limit")
 	}
 	if err := c.checkTLS(); err != nil {
 		return err

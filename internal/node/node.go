@@ -33,8 +33,10 @@ import (
 	"cloister/internal/door"
 	"cloister/internal/gate"
 	"cloister/internal/gate/cert"
+	"cloister/internal/gate/shield"
 	"cloister/internal/guardrail"
 	"cloister/internal/seal"
+	"cloister/internal/service/access"
 	"cloister/internal/service/accessanalyzer/generation"
 	"cloister/internal/service/activity"
 	"cloister/internal/service/ec2"
@@ -69,6 +71,7 @@ type Node struct {
 	network *ec2.Service
 	ways    *ways
 	plane   *plane
+	counts  *shield.Counts
 
 	certificate *cert.Files // of --tls-cert; nil for none
 	listener    net.Listener
@@ -166,8 +169,12 @@ func (n *Node) makeServices(ctx context.Context) error {
 	n.lambda = lambda.New(lambda.Config{DB: n.db, Blobs: blobs, Code: n.plane, Runtimes: n.plane, Guardrails: guard, Address: func(id string) string {
 		return n.nameURL("lambda-url", id) + "/"
 	}})
-	n.door = door.New(door.Config{DB: n.db, Audit: n.audit, Directory: n.iam, Organizations: n.orgs, Services: Services(), Region: n.config.Region, Sealing: n.keys})
+	n.counts = shield.NewCounts()
+	n.door = door.New(door.Config{Count: n.counts.Refused, DB: n.db, Audit: n.audit, Directory: n.iam, Organizations: n.orgs, Services: Services(), Region: n.config.Region, Sealing: n.keys})
 	n.gate = gate.New(n.door, n.config.Domain)
+	protection := access.New(n.counts, Account, n.config.Region)
+	protection.Register(n.door)
+	n.gate.HandlePage(access.MetricsPath, protection)
 	n.iam.Register(n.door)
 	dialer := dial.New(n.config.AllowOutgoing...)
 	tokens := sts.New(n.keys, n.iam, dialer.Fetch)

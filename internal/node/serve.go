@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"cloister/internal/gate/shield"
 )
 
 // endpointFile tells the other commands where the node on a directory listens.
@@ -33,7 +35,7 @@ func (n *Node) listen(context.Context) error {
 	}
 	n.listener = listener
 	listener = limit(listener, newRoom(min(fileShare(), mostConnections)))
-	n.server = newServer(n.gate)
+	n.server = newServer(n.gate.Behind(shield.New(n.db, n.config.ClientRate, n.counts)))
 	n.onClose(n.server.Close)
 	if err := writeFile(filepath.Join(n.config.Dir, endpointFile), []byte(n.URL()+" "+n.config.Region+"\n"), 0o644); err != nil {
 		return errors.Join(err, listener.Close())

@@ -93,3 +93,10 @@ func (s *Set[K]) sweep(now time.Time) bool {
 	}
 	return len(s.buckets) < s.most
 }
+
+// Len is how many buckets there are.
+func (s *Set[K]) Len() int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return len(s.buckets)
+}
