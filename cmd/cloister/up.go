@@ -27,6 +27,7 @@ its keys, a local CA and the root credential of account ` + node.Account + `.`,
   cloister up --root-key-tpm
   cloister up --allow-outgoing idp.corp.example:8443 --allow-outgoing 10.20.0.0/16
   cloister up --listen 0.0.0.0:443 --domain example.org --tls-cert cert.pem --tls-key key.pem
+  cloister up --listen 0.0.0.0:443 --domain example.org --acme --acme-email ops@example.org
   cloister up --store postgres://cloister@/cloister?host=/run/postgresql`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
@@ -50,6 +51,10 @@ its keys, a local CA and the root credential of account ` + node.Account + `.`,
 	flags.StringVar(&config.Domain, "domain", "", "serve APIs, URLs and sign-in pages below this name, too: API.execute-api.DOMAIN, … (see docs/tls.md)")
 	flags.StringVar(&config.TLSCert, "tls-cert", "", "certificates for other names than localhost, a PEM file, read anew when it changes")
 	flags.StringVar(&config.TLSKey, "tls-key", "", "the key of --tls-cert, a PEM file")
+	flags.BoolVar(&config.ACME, "acme", false, "get certificates for --domain and users' domains from Let's Encrypt, whose terms you accept; clients must reach the node at port 443")
+	flags.StringVar(&config.ACMEDirectory, "acme-directory", "", "another authority that speaks ACME: the URL of its directory")
+	flags.StringVar(&config.ACMECA, "acme-ca", "", "whom to trust at --acme-directory, a PEM file (default: the system's authorities)")
+	flags.StringVar(&config.ACMEEmail, "acme-email", "", "whom the authority may write to")
 	flags.IntVar(&config.ClientRate, "client-rate", node.DefaultClientRate, "requests a second from one address, twice as many at once, half of it to one API or URL; 0: no limit (see docs/abuse.md)")
 	flags.Var(&allowed, "allow-outgoing", "connect there, too: an address, range or host beside the public internet (repeatable)")
 	flags.BoolVar(&verbose, "verbose", false, "log more")

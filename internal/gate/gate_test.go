@@ -1,6 +1,7 @@
 package gate_test
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"net/http"
@@ -137,6 +138,25 @@ func TestPagesByPathAreAlone(t *testing.T) {
 		policy := w.Header().Get("Content-Security-Policy")
 		if (policy != "") != c.alone || strings.Contains(policy, "allow-same-origin") {
 			t.Errorf("%s%s: %q", c.host, c.path, policy)
+		}
+	}
+}
+
+// Knows implements gate.Knower.
+func (k known) Knows(_ context.Context, t gate.Target) bool { return k.name == t.Name || k.name == t.Host }
+
+func TestNamesThatAreKnown(t *testing.T) {
+	g := gate.New(http.NotFoundHandler(), "example.org")
+	g.Handle("execute-api", known{"rest", "a1"})
+	g.Handle("execute-api", known{"http", "b2"})
+	g.HandleDomains(known{"domain", "api.customer.com"})
+	for host, want := range map[string]bool{
+		"example.org": true, "EXAMPLE.org.": true, "a1.execute-api.example.org": true, "b2.execute-api.example.org": true, "api.customer.com": true,
+		"": false, "c3.execute-api.example.org": false, "a1.lambda-url.example.org": false, "x.a1.execute-api.example.org": false, "a1.execute-api.localhost": false,
+		"a1.execute-api.us-east-1.amazonaws.com": false, "www.example.org": false, "execute-api.example.org": false, "customer.com": false, "notexample.org": false,
+	} {
+		if got := g.Knows(t.Context(), host); got != want {
+			t.Errorf("%q: %v", host, got)
 		}
 	}
 }

@@ -35,6 +35,11 @@ type Config struct {
 	Domain string
 	// TLSCert and TLSKey are PEM files, which are read anew when they change.
 	TLSCert, TLSKey string
+	// ACME gets certificates for Domain, the names below it and users' own domains
+	// from ACMEDirectory (empty: Let's Encrypt), whose authority is in ACMECA (a PEM
+	// file; empty: the system's). ACMEEmail may be empty.
+	ACME                             bool
+	ACMEDirectory, ACMECA, ACMEEmail string
 	// ClientRate is how many requests a second one address, or IPv6 network, may
 	// send on average; 0 is no limit. Loopback has none.
 	ClientRate int

@@ -2,13 +2,19 @@ package node
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net"
+	"net/url"
+	"os"
 	"regexp"
 	"strings"
 	"sync"
 	"time"
 
+	"golang.org/x/crypto/acme"
+
+	"cloister/internal/dial"
 	"cloister/internal/gate/cert"
 )
 
@@ -22,14 +28,36 @@ func (c *Config) checkTLS() error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return fmt.Errorf("--tls-cert and --tls-key go together: give both")
 	}
+	if err := c.checkACME(); err != nil {
+		return err
+	}
 	if c.Domain == "" {
 		return nil
 	}
 	if !domainName.MatchString(c.Domain) || len(c.Domain) > 200 || strings.HasSuffix(c.Domain, ".localhost") {
 		return fmt.Errorf("--domain is a name of yours in lower case, such as example.org")
 	}
-	if c.TLSCert == "" && !c.Plaintext {
-		return fmt.Errorf("the local CA vouches for no name of --domain %s: give --tls-cert and --tls-key", c.Domain)
+	if c.TLSCert == "" && !c.ACME && !c.Plaintext {
+		return fmt.Errorf("the local CA vouches for no name of --domain %s: give --tls-cert and --tls-key, or --acme", c.Domain)
+	}
+	return nil
+}
+
+func (c *Config) checkACME() error {
+	u, err := url.Parse(c.ACMEDirectory)
+	switch {
+	case !c.ACME && (c.ACMEDirectory != "" || c.ACMECA != "" || c.ACMEEmail != ""):
+		return fmt.Errorf("--acme-directory, --acme-ca and --acme-email say how to get certificates: add --acme")
+	case !c.ACME:
+		return nil
+	case c.Domain == "" || c.Plaintext:
+		return fmt.Errorf("--acme gets certificates for a domain: give --domain, and no --plaintext")
+	case c.TLSCert != "":
+		return fmt.Errorf("certificates come from --tls-cert or by --acme: leave one out")
+	case c.ACMEDirectory != "" && (err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil):
+		return fmt.Errorf("--acme-directory is an https URL")
+	case strings.ContainsAny(c.ACMEEmail, " ,\r\n"):
+		return fmt.Errorf("--acme-email is one address")
 	}
 	return nil
 }
@@ -57,7 +85,35 @@ func (n *Node) tlsConfig() (*tls.Config, error) {
 		n.certificate = files
 		config.GetCertificate = localOr(issuer.get, files.GetCertificate)
 	}
+	if n.config.ACME {
+		if err := n.useACME(config, issuer.get); err != nil {
+			return nil, err
+		}
+	}
 	return config, nil
+}
+
+// useACME has config show certificates that an authority gives, whose challenges
+// come to the listener itself (TLS-ALPN-01, RFC 8737).
+func (n *Node) useACME(config *tls.Config, local getCertificate) error {
+	var roots *x509.CertPool
+	if n.config.ACMECA != "" {
+		text, err := os.ReadFile(n.config.ACMECA)
+		if err != nil {
+			return fmt.Errorf("--acme-ca: %w", err)
+		}
+		roots = x509.NewCertPool()
+		if !roots.AppendCertsFromPEM(text) {
+			return fmt.Errorf("--acme-ca: %s holds no certificate", n.config.ACMECA)
+		}
+	}
+	manager := cert.NewACME(n.db, cert.Authority{
+		Directory: n.config.ACMEDirectory, Email: n.config.ACMEEmail, Known: n.gate.Knows,
+		Client: dial.New(n.config.AllowOutgoing...).Client(roots),
+	})
+	config.GetCertificate = localOr(local, manager.GetCertificate)
+	config.NextProtos = append(config.NextProtos, acme.ALPNProto)
+	return nil
 }
 
 // localOr shows the local CA's certificate to who asks for this machine's own
