@@ -108,8 +108,10 @@ func (n *Node) useACME(config *tls.Config, local getCertificate) error {
 		}
 	}
 	manager := cert.NewACME(n.db, cert.Authority{
-		Directory: n.config.ACMEDirectory, Email: n.config.ACMEEmail, Known: n.gate.Knows,
-		Client: dial.New(n.config.AllowOutgoing...).Client(roots),
+		Email: n.config.ACMEEmail, Known: n.gate.Knows, Client: &acme.Client{
+			DirectoryURL: n.config.ACMEDirectory, UserAgent: "cloister",
+			HTTPClient: dial.New(n.config.AllowOutgoing...).Client(roots),
+		},
 	})
 	config.GetCertificate = localOr(local, manager.GetCertificate)
 	config.NextProtos = append(config.NextProtos, acme.ALPNProto)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 
 	"golang.org/x/crypto/acme"
 	"golang.org/x/crypto/acme/autocert"
@@ -14,9 +13,10 @@ import (
 
 // Authority is who gives certificates by ACME, and for what.
 type Authority struct {
-	Directory string // the URL of its directory; empty: Let's Encrypt's
-	Email     string // whom it tells of trouble; may be empty
-	Client    *http.Client
+	// Client reaches its directory, which is Let's Encrypt's where the client has
+	// none.
+	Client *acme.Client
+	Email  string // whom it tells of trouble; may be empty
 	// Known says whether a name is one that the node serves. Nothing is asked of
 	// the authority for any other, whatever clients name.
 	Known func(ctx context.Context, host string) bool
@@ -26,12 +26,11 @@ type Authority struct {
 // their keys and the account's are kept in db, sealed as everything there is, so
 // that several nodes on one store share them. The authority's terms are accepted.
 func NewACME(db *store.DB, a Authority) *autocert.Manager {
-	client := &acme.Client{HTTPClient: a.Client, UserAgent: "cloister", DirectoryURL: a.Directory}
-	if client.DirectoryURL == "" {
-		client.DirectoryURL = acme.LetsEncryptURL
+	if a.Client.DirectoryURL == "" {
+		a.Client.DirectoryURL = acme.LetsEncryptURL
 	}
 	return &autocert.Manager{
-		Prompt: autocert.AcceptTOS, Cache: cache{db}, Client: client, Email: a.Email,
+		Prompt: autocert.AcceptTOS, Cache: cache{db}, Client: a.Client, Email: a.Email,
 		HostPolicy: func(ctx context.Context, host string) error {
 			if !a.Known(ctx, host) {
 				return fmt.Errorf("%q is no name of this node", host)
