@@ -143,7 +143,9 @@ func TestPagesByPathAreAlone(t *testing.T) {
 }
 
 // Knows implements gate.Knower.
-func (k known) Knows(_ context.Context, t gate.Target) bool { return k.name == t.Name || k.name == t.Host }
+func (k known) Knows(_ context.Context, t gate.Target) bool {
+	return k.name == t.Name || k.name == t.Host
+}
 
 func TestNamesThatAreKnown(t *testing.T) {
 	g := gate.New(http.NotFoundHandler(), "example.org")
