@@ -15,11 +15,11 @@ import (
 	"cloister/internal/door"
 	"cloister/internal/door/doortest"
 	"cloister/internal/guardrail"
+	"cloister/internal/oidc/oidctest"
 	"cloister/internal/seal"
 	"cloister/internal/service/explain"
 	"cloister/internal/service/iam"
 	"cloister/internal/service/sts"
-	"cloister/internal/oidc/oidctest"
 )
 
 const (
