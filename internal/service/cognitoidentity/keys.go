@@ -23,12 +23,9 @@ const (
 	Provider = "cognito-identity.amazonaws.com"
 )
 
-const (
-	// keyAge is how long a key signs.
-	keyAge = 90 * 24 * time.Hour
-	// longestToken is how long a token may be good: a day, for developers.
-	longestToken = 24 * time.Hour
-)
+// keyAge is how long a key signs. What it signed, which is good for a day at most,
+// outlives it by the next one's age.
+const keyAge = 90 * 24 * time.Hour
 
 var signerKey = store.K("now")
 
