@@ -180,7 +180,7 @@ func TestURLStreams(t *testing.T) {
 	if w := s.send(s.request("GET", "/", "")); w.Code != 200 || w.Body.String() != "one two" || w.Header().Get("Content-Type") != "text/plain" {
 		t.Errorf("%d %v %q", w.Code, w.Header(), w.Body)
 	}
-	for _, bad := range []string{"", "{", "no JSON\x00\x00\x00\x00\x00\x00\x00\x00", strings.Repeat("x", maxPrelude+1), `{"statusCode":1}` + string(preludeEnd), `{"headers":{"a":"\n"}}` + string(preludeEnd)} {
+	for _, bad := range []string{"", "{", "no JSON\x00\x00\x00\x00\x00\x00\x00\x00", strings.Repeat("x", maxPrelude+1), `{"statusCode":1}` + string(preludeEnd), `{"headers":{"a":"\n"}}` + string(preludeEnd), `null` + string(preludeEnd)} {
 		play(integrationResponse, bad)
 		if w := s.send(s.request("GET", "/", "")); w.Code != 502 {
 			t.Errorf("%.20q: %d %s", bad, w.Code, w.Body)

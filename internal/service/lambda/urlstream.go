@@ -88,7 +88,7 @@ func readPrelude(r *bufio.Reader) ([]byte, error) {
 		if text = append(text, b); bytes.HasSuffix(text, preludeEnd) {
 			text = text[:len(text)-len(preludeEnd)]
 			var members map[string]json.RawMessage
-			if json.Unmarshal(text, &members) != nil {
+			if json.Unmarshal(text, &members) != nil || members == nil { // null is no object
 				return nil, errPrelude
 			}
 			if members["statusCode"] == nil { // it may say headers only
