@@ -41,6 +41,9 @@ func (c *Conn) Do(request []byte) (status int, body []byte, err error) {
 			return 0, nil, err
 		}
 	}
+	if err := c.conn.SetDeadline(time.Now().Add(answerTime)); err != nil {
+		return 0, nil, err
+	}
 	if _, err := c.conn.Write(request); err != nil {
 		return 0, nil, err
 	}
